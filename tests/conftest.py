@@ -1,0 +1,38 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _beside(name: str) -> Path:
+    return ROOT.parent / "shared" / name
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the full data sets; skips where there is none."""
+    folder = Path(os.environ.get("LEPTON_DATA") or _beside("data"))
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"the full data sets are not here: no {folder / 'mnist'} (set LEPTON_DATA to their folder)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_programs() -> Path:
+    """The folder with the programs that users write; skips where there is none."""
+    folder = _beside("programs")
+    if not folder.is_dir():
+        pytest.skip(f"the users' programs are not here: no {folder}")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps every test out of the user's workspace, cache and data."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LEPTON_WORKSPACE", str(home / "workspace"))
+    monkeypatch.setenv("LEPTON_CACHE", str(home / "cache"))
