@@ -7,21 +7,26 @@ import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
+from lepton_lab.data.augmentation import AugmentationSpec, augment, batch_generator, epoch_seed, read_augmentation
+from lepton_lab.data.imbalance import oversampled_rows, sample_weights, weighted_order
 from lepton_lab.data.preprocessing import Preprocessing
 from lepton_lab.data.report import ColumnInfo, DataFinding, DataReport
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, UnknownNameError
 
 __all__ = ["DataBundle", "Split", "Task", "TensorSplit"]
 
 _RESIDENT_SHARE = 0.5  # of the device's free memory that one split may take
+
+Balance = Literal["", "weights", "sampling", "oversampling"]
 
 
 class Task(StrEnum):
@@ -39,7 +44,13 @@ class Task(StrEnum):
 
 
 class Split(ABC):
-    """One of train, valid and test."""
+    """One of train, valid and test.
+
+    Attributes:
+        augmentation: What `batches` changes at random when training; read by `read_augmentation`.
+    """
+
+    augmentation: tuple[dict[str, Any], ...] = ()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -83,6 +94,14 @@ class Split(ABC):
     def digest(self) -> str:
         """A hash of the contents, in hex."""
 
+    @abstractmethod
+    def with_augmentation(self, spec: AugmentationSpec) -> Split:
+        """The same samples, changed at random when training."""
+
+    @abstractmethod
+    def resampled(self, *, weights: Tensor | None = None, rows: Tensor | None = None) -> Split:
+        """The samples `rows` of this split, repeated as often as they are named, drawn by `weights` when shuffling."""
+
 
 class TensorSplit(Split):
     """A split that lies in memory as two tensors, and on the training device where it fits.
@@ -105,12 +124,15 @@ class TensorSplit(Split):
         self.x, self.y, self.preprocessing, self.weights = x.contiguous(), y.contiguous(), preprocessing, weights
         self._resident: tuple[torch.device, Tensor, Tensor] | None = None
 
+    @override
     def __len__(self) -> int:
         return len(self.x)
 
+    @override
     def targets(self) -> Tensor:
         return self.y
 
+    @override
     def tensors(self) -> tuple[Tensor, Tensor] | None:
         return self.x, self.y
 
@@ -141,9 +163,10 @@ class TensorSplit(Split):
     def order(self, generator: torch.Generator | None = None) -> Tensor:
         """A new order of the samples, drawn by `weights` with replacement where there are weights."""
         if self.weights is not None:
-            return torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
+            return weighted_order(self.weights, len(self), generator)
         return torch.randperm(len(self), generator=generator)
 
+    @override
     def batches(
         self,
         batch_size: int,
@@ -159,6 +182,7 @@ class TensorSplit(Split):
         device = torch.device(device)
         x, y = self.on_device(device)
         order = self.order(generator).to(x.device) if shuffle else None
+        seed = epoch_seed(generator) if training and self.augmentation else 0
         end = len(self) - len(self) % batch_size if drop_last else len(self)
         for start in range(0, end, batch_size):
             stop = min(start + batch_size, len(self))
@@ -169,18 +193,35 @@ class TensorSplit(Split):
                 batch_x, batch_y = x.index_select(0, rows), y.index_select(0, rows)
             if batch_x.device != device:
                 batch_x, batch_y = batch_x.to(device), batch_y.to(device)
+            if training and self.augmentation:
+                batch_x = augment(batch_x, self.augmentation, batch_generator(seed, start // batch_size))
             yield self.preprocessing.batch(batch_x, training=training), batch_y
 
+    @override
     def sample(self, index: int) -> tuple[Tensor, Tensor]:
         index = range(len(self))[index]
         return self.preprocessing.batch(self.x[index : index + 1])[0], self.y[index]
 
+    @override
     def digest(self) -> str:
         sha = hashlib.sha256()
         for tensor in (self.x, self.y):
             sha.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
             sha.update(tensor.view(torch.uint8).numpy().data if tensor.numel() and tensor.dim() else b"")
         return sha.hexdigest()
+
+    @override
+    def with_augmentation(self, spec: AugmentationSpec) -> TensorSplit:
+        split = TensorSplit(self.x, self.y, self.preprocessing, weights=self.weights)
+        split.augmentation = read_augmentation(spec)
+        return split
+
+    @override
+    def resampled(self, *, weights: Tensor | None = None, rows: Tensor | None = None) -> TensorSplit:
+        x, y = (self.x, self.y) if rows is None else (self.x[rows], self.y[rows])
+        split = TensorSplit(x, y, self.preprocessing, weights=weights)
+        split.augmentation = self.augmentation
+        return split
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +243,8 @@ class DataBundle:
         target_names: Names of the regression's columns or of the target; may be empty.
         findings: What the loader noticed: rows dropped, files skipped, guesses made.
         columns: A table's columns as they were in the file.
+        balance: How unequal classes are evened out: "weights" in the loss (`class_weights`), "sampling",
+            "oversampling", or "" for not at all.
     """
 
     name: str
@@ -218,6 +261,7 @@ class DataBundle:
     target_names: tuple[str, ...] = ()
     findings: tuple[DataFinding, ...] = ()
     columns: tuple[ColumnInfo, ...] = ()
+    balance: Balance = ""
 
     @cached_property
     def report(self) -> DataReport:
@@ -243,9 +287,48 @@ class DataBundle:
         named = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
-    def prepare(self, x: Tensor, *, training: bool = False) -> Tensor:
-        """A stored batch as a model's input, on the device of `x`; augmented when `training`."""
+    def prepare(self, x: Tensor, *, training: bool = False, generator: torch.Generator | None = None) -> Tensor:
+        """A stored batch as a model's input, on the device of `x`; augmented by `generator` when `training`."""
+        if training:
+            x = augment(x, self.train.augmentation, generator)
         return self.preprocessing.batch(x, training=training)
+
+    def with_augmentation(self, spec: AugmentationSpec) -> DataBundle:
+        """The same data with training images changed at random, anew in every epoch.
+
+        Args:
+            spec: "light", "digits", "photos", or a list of steps (`read_augmentation`); None takes it away.
+        """
+        steps = read_augmentation(spec)
+        if steps and (self.sample_dtype != "float32" or len(self.sample_shape) != 3):
+            raise DataError(
+                f"{self.name!r} holds no images to augment",
+                expected="samples of shape (C, H, W)",
+                received=str(self.sample_shape),
+            )
+        source = None if self.source is None else {**self.source, "augmentation": list(steps)}
+        return replace(self, train=self.train.with_augmentation(steps), source=source)
+
+    def balanced(self, how: Balance = "weights", *, seed: int = 0) -> DataBundle:
+        """The same data with classes of unequal size evened out while training; valid and test stay as they are.
+
+        Args:
+            how: "weights" weighs the loss by `class_weights`; "sampling" draws samples of small classes more often,
+                and an epoch stays as long as it was; "oversampling" repeats them until all classes are as large as
+                the largest.
+            seed: Draws what "oversampling" repeats.
+        """
+        if how not in ("weights", "sampling", "oversampling"):
+            raise UnknownNameError("way to balance classes", how, ("weights", "sampling", "oversampling"))
+        if not self.task.is_classification:
+            raise DataError(f"{self.name!r} is a {self.task.value} task, so there are no classes to balance")
+        train, y = self.train, self.train.targets()
+        if how == "sampling":
+            train = train.resampled(weights=sample_weights(y))
+        elif how == "oversampling":
+            train = train.resampled(rows=oversampled_rows(y, torch.Generator().manual_seed(seed)))
+        source = None if self.source is None else {**self.source, "balance": how, "balance_seed": seed}
+        return replace(self, train=train, balance=how, source=source)
 
     def class_counts(self) -> Tensor:
         """Training samples of each class or label, int64 (C,).
