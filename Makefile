@@ -1,0 +1,45 @@
+# Every target sets up what it needs: `make app` and `make test` work in a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup app lab test lint types bench clean
+
+help:
+	@echo "make app    open the lab in a browser (JupyterLab on the first notebook)"
+	@echo "make lab    open JupyterLab on the first notebook"
+	@echo "make test   lint, types and every test, browser tests included"
+	@echo "make lint   ruff: rules and format        make types  mypy, strict"
+	@echo "make bench  benchmarks; writes tests/benchmarks/RESULTS.md"
+	@echo "make setup  only build $(VENV)            make clean  remove $(VENV) and caches"
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Lepton Lab needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Call: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV): a few minutes the first time, most of them PyTorch."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,tensorboard]'
+	@touch $(READY)
+
+app lab: $(READY)
+	@$(BIN)/lepton-lab lab notebooks/00_networks_and_data.ipynb
+
+test: $(READY) lint types
+	@$(BIN)/python tests/browser/install_chromium.py
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/artefacts

@@ -1,0 +1,112 @@
+"""A real JupyterLab and a real browser for the tests in this folder."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.browser.install_chromium import system_browser
+
+ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """Debian's Chromium where it is installed, else Playwright's."""
+    path = system_browser()
+    return {**browser_type_launch_args, "args": CHROMIUM_FLAGS, **({"executable_path": path} if path else {})}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab.
+
+    Attributes:
+        url: Its address, without a path.
+        token: What a request must carry.
+        root: The folder that it shows.
+    """
+
+    url: str
+    token: str
+    root: Path
+
+    def notebook(self, name: str, workspace: str) -> str:
+        """The address that opens one notebook alone."""
+        return f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(url, timeout=2)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"JupyterLab did not come up at {url}:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for the session, with settings, kernels and runtime files of its own."""
+    base = tmp_path_factory.mktemp("jupyter")
+    root, log = base / "notebooks", base / "server.log"
+    root.mkdir()
+    settings = base / "app-settings"
+    settings.mkdir()
+    (settings / "overrides.json").write_text(
+        json.dumps({"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}})
+    )
+    port, token = _free_port(), secrets.token_hex(16)
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(base / "config"),
+        "JUPYTER_DATA_DIR": str(base / "data"),
+        "JUPYTER_RUNTIME_DIR": str(base / "runtime"),
+        "IPYTHONDIR": str(base / "ipython"),
+        "LEPTON_WORKSPACE": str(base / "workspace"),
+        "LEPTON_CACHE": str(base / "cache"),
+        "JUPYTER_TOKEN": token,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+             f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings}"],
+            env=environment, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_up(f"{url}/api/status?token={token}", process, log)
+            yield Lab(url, token, root)
+        finally:
+            process.terminate()
+            process.wait(20)
