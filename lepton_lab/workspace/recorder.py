@@ -1,0 +1,59 @@
+"""Registers runs with the store when they start."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import StoreError
+from lepton_lab.workspace.pump import pump
+from lepton_lab.workspace.recording import Recording
+from lepton_lab.workspace.workspace import Workspace, current_workspace
+
+if TYPE_CHECKING:
+    from lepton_lab.training.run import Run
+
+__all__ = ["StoreRecorder", "default_store_recorder"]
+
+
+class StoreRecorder:
+    """Records runs in a workspace (a `lepton_lab.training.recording.Recorder`).
+
+    Args:
+        workspace: Where to.
+        **details: Columns of the run's row that the run itself does not know: `project`, `parent`, `place`.
+    """
+
+    def __init__(self, workspace: Workspace, **details: Any) -> None:
+        self.workspace, self.details = workspace, details
+
+    def attach(self, run: Run) -> None:
+        """Enters the run into the store and gives it its folder.
+
+        A full or locked store does not keep the run from starting: its record waits in memory and is tried again.
+        """
+        folder = self.workspace.run_folder(run.id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run.folder = folder
+        except OSError as error:
+            warnings.warn(f"{folder} cannot be made ({error}): this run keeps no checkpoints.", RuntimeWarning, stacklevel=3)
+        recording = Recording(self.workspace.database, run, self.details)
+        recording.write()
+        pump().attach(recording)
+
+    def detach(self, run: Run) -> None:
+        """Writes the rest of the run's record."""
+        pump().detach(run)
+
+
+def default_store_recorder() -> StoreRecorder | None:
+    """The recorder of the current workspace; None, with a warning, where its folder cannot be used.
+
+    Training that nobody asked to record goes on without a record; `Workspace(folder)` itself raises instead.
+    """
+    try:
+        return StoreRecorder(current_workspace())
+    except StoreError as error:
+        warnings.warn(f"This run is kept in memory only. {error}", RuntimeWarning, stacklevel=3)
+        return None
