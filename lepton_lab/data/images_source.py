@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from lepton_lab.data.archive import ArchiveLimits, SafeZip, is_hidden
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, UnsafeDataError
 
-__all__ = ["FolderSource", "ImageSource", "ZipSource", "open_source"]
+__all__ = ["MAX_FILE", "FolderSource", "ImageSource", "ZipSource", "open_source"]
+
+
+MAX_FILE = 1 << 30
+"""Bytes of the largest file that is read as one image."""
 
 
 class ImageSource(Protocol):
@@ -76,6 +80,7 @@ class FolderSource:
 
     def read(self, name: str) -> bytes:
         """The contents of a file."""
+        _refuse_large(name, self._sizes[name][0])
         return (self.path / name).read_bytes()
 
     def stamp(self, name: str) -> str:
@@ -99,6 +104,7 @@ class ZipSource:
 
     def read(self, name: str) -> bytes:
         """The contents of a file."""
+        _refuse_large(name, self.zip[name].size)
         return self.zip.read(name)
 
     def stamp(self, name: str) -> str:
@@ -109,6 +115,13 @@ class ZipSource:
     def close(self) -> None:
         """Gives back the file handle."""
         self.zip.close()
+
+
+def _refuse_large(name: str, size: int) -> None:
+    if size > MAX_FILE:
+        raise UnsafeDataError(
+            "the file is too large for an image", where=name, expected=f"{MAX_FILE:,} bytes", received=f"{size:,}"
+        )
 
 
 def open_source(path: str | os.PathLike[str], limits: ArchiveLimits | None = None) -> ImageSource:

@@ -1,0 +1,149 @@
+"""Many image files at once: decoded or only looked at, in as many threads as there are cores.
+
+Threads rather than processes: Pillow leaves Python's lock while it decodes, nothing has to be sent back, and there
+is nothing to start (a worker process that imports torch takes seconds).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+import numpy as np
+
+from lepton_lab.data.images_decode import ImageFormat, Pixels, decode, header
+from lepton_lab.data.images_source import ImageSource
+from lepton_lab.errors import DataError
+
+__all__ = ["LoadingCancelledError", "Progress", "Watch", "core_count", "decode_files", "inspect_files", "reason"]
+
+Progress = Callable[[int, int], object]
+"""Called with (images done, images in all); loading ends when it returns False."""
+
+_CHUNK = 64  # files that a thread takes at once
+
+
+class LoadingCancelledError(DataError):
+    """Loading was cancelled by its caller."""
+
+
+class Watch:
+    """Says how far loading is, and whether it shall go on.
+
+    Args:
+        progress: Told from the thread that loads, a few times a second at most.
+        cancel: Loading ends soon after it is set, from whatever thread.
+    """
+
+    def __init__(self, progress: Progress | None = None, cancel: threading.Event | None = None) -> None:
+        self.progress, self.cancel = progress, cancel
+
+    def report(self, done: int, total: int) -> None:
+        """Tells `progress`.
+
+        Raises:
+            LoadingCancelledError: It shall not go on.
+        """
+        stopped = self.progress is not None and self.progress(done, total) is False
+        if stopped or (self.cancel is not None and self.cancel.is_set()):
+            raise LoadingCancelledError(f"loading was cancelled after {done:,} of {total:,} images")
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def decode_files(
+    source: ImageSource, names: Sequence[str], wanted: ImageFormat, watch: Watch
+) -> tuple[Pixels, dict[int, str]]:
+    """Decodes files into one array.
+
+    Args:
+        source: Where they lie.
+        names: Which, in the order that is wanted.
+        wanted: What each is brought to.
+        watch: Told how far it is.
+
+    Returns:
+        uint8 (N, C, H, W), and why files could not be read, by position; their rows are 0.
+
+    Raises:
+        LoadingCancelledError: The watch said so.
+        DataError: There is not enough memory for them.
+    """
+    shape = (len(names), *wanted.shape)
+    try:
+        out: Pixels = np.zeros(shape, dtype=np.uint8)
+    except MemoryError as error:
+        raise DataError(
+            "the images do not fit into memory",
+            received=f"{len(names):,} images of {wanted.shape}",
+            do="Ask for a smaller image_size, set limit, or let them stream with a lower memory_cap",
+        ) from error
+    failed: dict[int, str] = {}
+
+    def one(row: int) -> None:
+        try:
+            out[row] = decode(source.read(names[row]), wanted)
+        except (DataError, OSError) as error:
+            failed[row] = reason(error)
+
+    _in_threads(len(names), one, watch)
+    return out, failed
+
+
+def inspect_files(
+    source: ImageSource, names: Sequence[str], max_pixels: int, watch: Watch
+) -> tuple[dict[int, tuple[int, int, bool]], dict[int, str]]:
+    """Reads the files' headers: height, width and whether it is grey by position; and why some could not be read.
+
+    Raises:
+        LoadingCancelledError: The watch said so.
+    """
+    found: dict[int, tuple[int, int, bool]] = {}
+    failed: dict[int, str] = {}
+
+    def one(row: int) -> None:
+        try:
+            found[row] = header(source.read(names[row]), max_pixels)
+        except (DataError, OSError) as error:
+            failed[row] = reason(error)
+
+    _in_threads(len(names), one, watch)
+    return found, failed
+
+
+def reason(error: Exception) -> str:
+    """An error in few words, for a list of files."""
+    if isinstance(error, DataError):
+        return error.what + (f" ({error.received})" if error.received else "")
+    return f"cannot be opened ({error})"
+
+
+def _in_threads(count: int, one: Callable[[int], None], watch: Watch) -> None:
+    stop = threading.Event()
+
+    def chunk(start: int) -> int:
+        end = min(start + _CHUNK, count)
+        for row in range(start, end):
+            if stop.is_set():
+                return row - start
+            one(row)
+        return end - start
+
+    watch.report(0, count)
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="lepton-decode") as pool:
+        waiting = {pool.submit(chunk, start) for start in range(0, count, _CHUNK)}
+        done = 0
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                done += sum(future.result() for future in finished)
+                watch.report(done, count)
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
