@@ -1,0 +1,105 @@
+"""Poolings: the largest or the mean value of each window, or of a whole map."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from lepton_lab.network.base import Call, LayerSpec, TensorInfo
+from lepton_lab.network.catalogue import built_in
+from lepton_lab.network.fields import Padding2, Size2, need_axes, set_fix, tuple_of
+from lepton_lab.network.fixes import Misfit
+from lepton_lab.network.layers.window import check_window, same_pads
+
+__all__ = ["MaxPool2d"]
+
+_GROUP = "Pooling"
+_TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn."
+_LOWEST = float("-inf")
+_PADS: dict[int, type[nn.Module]] = {1: nn.ConstantPad1d, 2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
+
+
+class _Pool(LayerSpec):
+    """What the poolings with a window share."""
+
+    group: ClassVar[str] = _GROUP
+    other_names: ClassVar[dict[str, str]] = {"pool_size": "kernel_size", "strides": "stride"}
+    axes: ClassVar[int]
+    module: ClassVar[type[nn.Module]]
+    mean: ClassVar[bool]
+
+    def calls(self, x: TensorInfo) -> tuple[tuple[str, Call], ...]:
+        """See `LayerSpec.calls`."""
+        need_axes(x, self.axes + 1)
+        values: Any = self
+        kernel = tuple_of(values.kernel_size, self.axes)
+        stride = kernel if values.stride is None else tuple_of(values.stride, self.axes)
+        kwargs: dict[str, Any] = {} if values.stride is None or stride == kernel else {"stride": values.stride}
+        calls: list[tuple[str, Call]] = []
+        if values.padding == "same":
+            calls += self._same(x, kernel, stride, kwargs)
+        elif values.padding not in (0, "valid"):
+            padding = tuple_of(values.padding, self.axes)
+            if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+                raise Misfit(
+                    "a padding of at most half its kernel_size",
+                    received=f"it has padding={values.padding} and kernel_size={values.kernel_size}",
+                    fixes=[set_fix("set padding='same' in {name}", padding="same")],
+                )
+            kwargs["padding"] = values.padding
+            check_window(self, x, kernel, (1,) * self.axes, padding)
+        else:
+            check_window(self, x, kernel, (1,) * self.axes, (0,) * self.axes)
+        return (*calls, ("", Call(self.module, (values.kernel_size,), kwargs)))
+
+    def _same(
+        self, x: TensorInfo, kernel: tuple[int, ...], stride: tuple[int, ...], kwargs: dict[str, Any]
+    ) -> list[tuple[str, Call]]:
+        """Keras's "same": pads that torch's pooling can say go into `kwargs`, others become a layer before it."""
+        pads = same_pads(x.shape[1:], kernel, stride, (1,) * self.axes)
+        before = tuple(b for b, _ in pads)
+        if any(before):
+            kwargs["padding"] = before[0] if len(set(before)) == 1 else before
+        if self.mean and any(before):
+            kwargs["count_include_pad"] = False
+        if all(b == a for b, a in pads):
+            return []
+        sizes = list(zip(x.shape[1:], kernel, stride, before, strict=True))
+        if all(-(-(size + 2 * b - k) // s) + 1 == -(-size // s) for size, k, s, b in sizes):
+            kwargs["ceil_mode"] = True
+            return []
+        if self.mean:
+            raise Misfit(
+                "an odd kernel_size, or a stride as large as the kernel, with padding='same'",
+                received=f"it has kernel_size={kernel} and stride={stride}",
+                fixes=[set_fix("set padding='valid' in {name}", padding="valid")],
+            )
+        kwargs.pop("padding", None)
+        around = tuple(width for pair in reversed(pads) for width in pair)
+        return [("pad", Call(_PADS[self.axes], (around, _LOWEST)))]
+
+
+@built_in
+class MaxPool2d(_Pool):
+    """The largest value of each window of a map."""
+
+    kind: ClassVar[str] = "MaxPool2d"
+    summary: ClassVar[str] = "Keeps the largest value of each window: smaller maps that say whether a pattern is near."
+    formula: ClassVar[str] = "y[h, w] = max x[s·h + i, s·w + j] over the window"
+    source: ClassVar[str] = _TORCH + "MaxPool2d.html"
+    axes: ClassVar[int] = 2
+    module: ClassVar[type[nn.Module]] = nn.MaxPool2d
+    mean: ClassVar[bool] = False
+
+    kernel_size: Size2 = Field(2, description="Height and width of the window.")
+    stride: Size2 | None = Field(
+        None, description="Step from one window to the next; the window's size where left out."
+    )
+    padding: Padding2 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((3, 9, 8))
