@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 from lepton_lab.errors import DataError
 
@@ -72,7 +72,7 @@ def find_images(names: Sequence[str], where: str) -> Layout:
     skipped: list[tuple[str, str]] = []
     paths = []
     for name in sorted(names):
-        suffix = PurePosixPath(name).suffix.lower()
+        suffix = splitext(name)[1].lower()
         if suffix in IMAGE_SUFFIXES:
             paths.append(name)
         else:
