@@ -73,7 +73,7 @@ class Run:
         self.data = dict(data)
         self.parent = dict(parent) if parent is not None else None
         self.created = time.time()
-        self.history = history or History()
+        self.history = history if history is not None else History()
         self.status = RunStatus(epochs=int(self.settings.get("epochs", 0)))
         self.test_looks = 0
         self.controls = Controls()

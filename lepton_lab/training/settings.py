@@ -129,7 +129,7 @@ class TrainSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads."""
-        data = {k: v for k, v in asdict(self).items()}
+        data = asdict(self)
         data["metrics"] = list(self.metrics)
         if isinstance(self.class_weights, tuple):
             data["class_weights"] = list(self.class_weights)

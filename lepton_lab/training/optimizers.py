@@ -1,0 +1,343 @@
+"""Optimizers by name.
+
+Adam, AdamW and SGD call torch's fused kernels directly: building a `torch.optim.Optimizer` imports torch's compiler
+(1 to 2 s in a fresh process), and its `step` spends a quarter of a small network's step in Python. Their states have
+torch's layout. All others are torch's own classes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from lepton_lab.errors import TrainingError
+from lepton_lab.plugins import load_plugins
+from lepton_lab.registry import BUILT_IN, Registry
+from lepton_lab.training.trees import flatten, unflatten
+
+__all__ = ["OPTIMIZERS", "EngineOptimizer", "FusedOptimizer", "OptimizerEntry", "TorchOptimizer", "make_optimizer"]
+
+
+@dataclass(frozen=True)
+class OptimizerEntry:
+    """How an optimizer is made.
+
+    Attributes:
+        torch_name: Its class in `torch.optim`, or a function from (parameters, keywords) to an optimizer.
+        lr: Learning rate where none is given.
+        fused: Torch's kernel that `FusedOptimizer` calls; empty where it has none.
+        closure: Whether a step evaluates the loss again and again.
+        defaults: Keyword arguments beyond the learning rate, of the fused kernel.
+    """
+
+    torch_name: str | Callable[..., Any]
+    lr: float
+    fused: str = ""
+    closure: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+OPTIMIZERS: Registry[OptimizerEntry] = Registry("optimizer", load_plugins)
+"""Every optimizer by name."""
+
+_ADAM = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+_SGD = {"momentum": 0.0, "weight_decay": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False}
+for _name, _entry in {
+    "adagrad": OptimizerEntry("Adagrad", 1e-2),
+    "adam": OptimizerEntry("Adam", 1e-3, "_fused_adam_", defaults=_ADAM),
+    "adamw": OptimizerEntry("AdamW", 1e-3, "_fused_adamw_", defaults={**_ADAM, "weight_decay": 0.01}),
+    "lbfgs": OptimizerEntry("LBFGS", 1.0, closure=True),
+    "nadam": OptimizerEntry("NAdam", 2e-3),
+    "radam": OptimizerEntry("RAdam", 1e-3),
+    "rmsprop": OptimizerEntry("RMSprop", 1e-2),
+    "sgd": OptimizerEntry("SGD", 1e-2, "_fused_sgd_", defaults=_SGD),
+}.items():
+    OPTIMIZERS.add(_name, _entry, provider=BUILT_IN)
+
+
+class EngineOptimizer(ABC):
+    """What the loop needs of an optimizer.
+
+    Attributes:
+        params: The parameters that it changes.
+        name: Its name, for checkpoints.
+        closure: Whether `step` needs a closure.
+    """
+
+    params: list[nn.Parameter]
+    name: str
+    closure = False
+
+    @property
+    @abstractmethod
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+
+    @abstractmethod
+    def set_lr(self, lr: float) -> None:
+        """Sets the learning rate."""
+
+    @abstractmethod
+    def set_weight_decay(self, value: float) -> None:
+        """Sets the weight decay."""
+
+    @abstractmethod
+    def step(self, closure: Callable[[], Tensor] | None = None) -> None:
+        """Changes the parameters by their gradients."""
+
+    @abstractmethod
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that the next step depends on: tensors by name, and plain JSON data. Not copied."""
+
+    @abstractmethod
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """Copies what `state_dict` gave."""
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients."""
+        for p in self.params:
+            p.grad = None
+
+
+class FusedOptimizer(EngineOptimizer):
+    """Adam, AdamW or SGD in one call of torch's kernel.
+
+    Args:
+        name: "adam", "adamw" or "sgd".
+        params: Parameters of one device and one type.
+        lr: Learning rate.
+        options: Keyword arguments as of torch's class.
+    """
+
+    def __init__(self, name: str, params: Sequence[nn.Parameter], lr: float, options: Mapping[str, Any]) -> None:
+        entry = OPTIMIZERS[name]
+        self.name, self.params, self.options = name, list(params), {**entry.defaults, **options}
+        self._lr = lr
+        self._kernel = getattr(torch, entry.fused)
+        self._adam = name != "sgd"
+        if self._adam:
+            keys = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.options["amsgrad"] else [])]
+        else:
+            keys = ["momentum_buffer"] if self.options["momentum"] else []
+        self.state: dict[str, list[Tensor]] = {
+            k: [torch.zeros_like(p, memory_format=torch.preserve_format) for p in self.params] for k in keys
+        }
+        if self._adam:
+            self.state["step"] = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.params]
+        self._bind()
+
+    @property
+    @override
+    def lr(self) -> float:
+        return self._lr
+
+    @override
+    def set_lr(self, lr: float) -> None:
+        self._lr = lr
+
+    @override
+    def set_weight_decay(self, value: float) -> None:
+        self.options["weight_decay"] = value
+        self._bind()
+
+    def _bind(self) -> None:
+        o = self.options
+        if self._adam:
+            self._lists = [self.state["exp_avg"], self.state["exp_avg_sq"], self.state.get("max_exp_avg_sq", [])]
+            self._lists.append(self.state["step"])
+            self._keywords = {
+                "beta1": o["betas"][0], "beta2": o["betas"][1], "weight_decay": o["weight_decay"], "eps": o["eps"],
+                "amsgrad": o["amsgrad"], "maximize": o["maximize"], "grad_scale": None, "found_inf": None,
+            }  # fmt: skip
+        else:
+            self._lists = [self.state.get("momentum_buffer", [])]
+            self._keywords = {
+                "weight_decay": o["weight_decay"], "momentum": o["momentum"], "dampening": o["dampening"],
+                "nesterov": o["nesterov"], "maximize": o["maximize"], "is_first_step": False,
+                "grad_scale": None, "found_inf": None,
+            }  # fmt: skip
+
+    @override
+    def step(self, closure: Callable[[], Tensor] | None = None) -> None:
+        grads = [p.grad for p in self.params]
+        try:
+            with torch.no_grad():
+                self._kernel(self.params, grads, *self._lists, lr=self._lr, **self._keywords)
+        except TypeError:
+            self._step_some()
+
+    def _step_some(self) -> None:
+        """A step where some parameters had no part in the loss."""
+        kept = [i for i, p in enumerate(self.params) if p.grad is not None]
+        if not kept or len(kept) == len(self.params):
+            if kept:
+                raise TrainingError(f"{self.name} cannot take these gradients", do="Use another optimizer")
+            return
+        lists = [[values[i] for i in kept] if values else [] for values in self._lists]
+        with torch.no_grad():
+            params = [self.params[i] for i in kept]
+            self._kernel(params, [p.grad for p in params], *lists, lr=self._lr, **self._keywords)
+
+    @override
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = {f"{i}.{key}": t for key, values in self.state.items() for i, t in enumerate(values)}
+        about = {"name": self.name, "lr": self._lr, "options": {k: _plain(v) for k, v in self.options.items()}}
+        return tensors, about
+
+    @override
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        with torch.no_grad():
+            for key, values in self.state.items():
+                for i, t in enumerate(values):
+                    if f"{i}.{key}" in tensors:
+                        t.copy_(tensors[f"{i}.{key}"])
+        self._lr = float(about["lr"])
+        if "weight_decay" in about.get("options", {}):
+            self.set_weight_decay(float(about["options"]["weight_decay"]))
+
+
+class TorchOptimizer(EngineOptimizer):
+    """One of torch's optimizers, or a user's.
+
+    Args:
+        optimizer: The optimizer.
+        name: Its name.
+        closure: Whether its `step` needs a closure.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, name: str, closure: bool = False) -> None:
+        self.optimizer, self.name, self.closure = optimizer, name, closure
+        self.params = [p for group in optimizer.param_groups for p in group["params"]]
+
+    @property
+    @override
+    def lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @override
+    def set_lr(self, lr: float) -> None:
+        groups = self.optimizer.param_groups
+        old = float(groups[0]["lr"])
+        for group in groups:  # groups keep their ratio
+            group["lr"] = lr if old == 0 or len(groups) == 1 else float(group["lr"]) * lr / old
+
+    @override
+    def set_weight_decay(self, value: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = value
+
+    @override
+    def step(self, closure: Callable[[], Tensor] | None = None) -> None:
+        if closure is not None:
+            self.optimizer.step(closure)  # type: ignore[arg-type]
+        else:
+            self.optimizer.step()
+
+    @override
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, about = flatten(self.optimizer.state_dict())
+        return tensors, {"name": self.name, "tree": about}
+
+    @override
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        self.optimizer.load_state_dict(unflatten(tensors, about["tree"]))
+
+
+def make_optimizer(
+    choice: Any,
+    params: Iterable[nn.Parameter],
+    *,
+    lr: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    plain: bool = False,
+) -> EngineOptimizer:
+    """An optimizer for `params`.
+
+    Args:
+        choice: A name, a `torch.optim.Optimizer` that was built already, or a class or function that builds one from
+            the parameters.
+        params: What it changes; frozen parameters are left out.
+        lr: Learning rate; None for the usual one.
+        momentum: Momentum, where the optimizer has one.
+        weight_decay: Weight decay; None for the optimizer's default.
+        options: Further keyword arguments.
+        plain: Whether torch's own class is wanted although there is a fused kernel.
+
+    Raises:
+        UnknownNameError: There is no optimizer of this name.
+        TrainingError: It cannot take an option, or there is nothing to train.
+    """
+    params = [p for p in params if p.requires_grad]
+    keywords = {k: v for k, v in {"momentum": momentum, "weight_decay": weight_decay}.items() if v is not None}
+    keywords.update(options or {})
+    if "betas" in keywords:
+        keywords["betas"] = tuple(keywords["betas"])
+    if not isinstance(choice, str):
+        return _users_optimizer(choice, params, lr, keywords)
+    if not params:
+        raise TrainingError(
+            "the module has no parameters to train", expected="at least one parameter with requires_grad=True"
+        )
+    entry = OPTIMIZERS[choice.lower()]
+    rate = entry.lr if lr is None else lr
+    if entry.fused and not plain and set(keywords) <= set(entry.defaults) and _alike(params):
+        if keywords.get("nesterov") and not keywords.get("momentum"):
+            raise TrainingError("nesterov needs a momentum", do="Pass momentum=0.9")
+        return FusedOptimizer(choice.lower(), params, rate, keywords)
+    target = getattr(torch.optim, entry.torch_name) if isinstance(entry.torch_name, str) else entry.torch_name
+    _check_keywords(target, choice, keywords)
+    return TorchOptimizer(target(params, lr=rate, **keywords), choice.lower(), entry.closure)
+
+
+def _users_optimizer(
+    choice: Any, params: list[nn.Parameter], lr: float | None, keywords: dict[str, Any]
+) -> TorchOptimizer:
+    import torch.optim
+
+    if not isinstance(choice, torch.optim.Optimizer):
+        if not callable(choice):
+            raise TrainingError(
+                "this is no optimizer",
+                expected="a name, a torch.optim.Optimizer, or a class or function that builds one from the parameters",
+                received=type(choice).__name__,
+            )
+        if lr is not None:
+            keywords = {"lr": lr, **keywords}
+        choice = choice(params, **keywords)
+    elif lr is not None:
+        for group in choice.param_groups:
+            group["lr"] = lr
+    return TorchOptimizer(choice, type(choice).__name__, isinstance(choice, torch.optim.LBFGS))
+
+
+def _alike(params: Sequence[nn.Parameter]) -> bool:
+    first = params[0]
+    return (
+        first.device.type in ("cpu", "cuda", "mps")
+        and first.dtype in (torch.float32, torch.float64)
+        and all(p.dtype == first.dtype and p.device == first.device and p.layout == torch.strided for p in params)
+    )
+
+
+def _check_keywords(target: Any, name: str, keywords: Mapping[str, Any]) -> None:
+    known = inspect.signature(target).parameters
+    for key in keywords:
+        if key not in known:
+            raise TrainingError(
+                f"the optimizer {name!r} has no option {key!r}",
+                expected="one of " + ", ".join(k for k in known if k not in ("params", "lr")),
+                do=f"Drop {key}=",
+            )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
