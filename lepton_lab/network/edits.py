@@ -26,7 +26,7 @@ def find(layers: Layers, path: str) -> LayerSpec:
 
 
 def list_at(layers: Layers, path: str) -> Layers:
-    """The list inside a block: "residual_1/body", "parallel_1/branch_2", a sub-network's own name, "" for the outermost.
+    """A list inside a block: "residual_1/body", "parallel_1/branch_2", a sub-network's own name; "": the outermost.
 
     Raises:
         UnknownNameError: There is none.

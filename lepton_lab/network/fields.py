@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import BeforeValidator, Field
 
 from lepton_lab.network.base import TensorInfo
@@ -34,7 +33,7 @@ __all__ = [
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, bool | str):
         raise ValueError("a whole number")
     try:
         return operator.index(value)
@@ -167,8 +166,3 @@ def _reshapes(shape: tuple[int, ...], axes: int) -> list[Fix]:
     if len(shape) > axes:
         return [insert_fix("Reshape", shape=[-1, *shape[-(axes - 1) :]])]
     return []
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """ "float32" for torch.float32."""
-    return str(dtype).removeprefix("torch.")

@@ -63,7 +63,7 @@ class Fix(BaseModel):
         return Fix(label=self.label.replace("{name}", repr(name)), edits=self.edits)
 
 
-class Misfit(ShapeError):
+class Misfit(ShapeError):  # noqa: N818  (the error that users see is ShapeError)
     """A layer cannot take its input.
 
     Args:

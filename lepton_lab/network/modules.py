@@ -3,12 +3,26 @@
 Each class stands on its own with torch alone: `NetworkSpec.to_python` copies its source into the file it writes.
 """
 
+# ruff: noqa: D102  (what forward does is said by the class)
+
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Parallel", "Permute", "Residual"]
+__all__ = [
+    "Backbone",
+    "LearnedPositions",
+    "Parallel",
+    "Permute",
+    "RecurrentLast",
+    "RecurrentSteps",
+    "Residual",
+    "SelfAttention",
+    "SinusoidalPositions",
+]
 
 
 class Permute(nn.Module):
@@ -58,3 +72,95 @@ class Parallel(nn.Module):
 
     def extra_repr(self) -> str:
         return f"merge={self.merge!r}, dim={self.dim}"
+
+
+class RecurrentSteps(nn.Module):
+    """Takes the output of every step (N, T, F) from what a recurrent layer returns."""
+
+    def forward(self, result: tuple[Tensor, object]) -> Tensor:
+        return result[0]
+
+
+class RecurrentLast(nn.Module):
+    """Takes the last layer's final state (N, F) from what a recurrent layer returns; both directions side by side."""
+
+    def __init__(self, bidirectional: bool = False) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+
+    def forward(self, result: tuple[Tensor, Tensor | tuple[Tensor, Tensor]]) -> Tensor:
+        state = result[1][0] if isinstance(result[1], tuple) else result[1]
+        return torch.cat([state[-2], state[-1]], dim=1) if self.bidirectional else state[-1]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention of a sequence (N, T, F) to itself."""
+
+    def __init__(
+        self, features: int, num_heads: int, dropout: float = 0.0, bias: bool = True, causal: bool = False
+    ) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(features, num_heads, dropout, bias, batch_first=True)
+        self.causal = causal
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = None
+        if self.causal:
+            mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).triu(1)
+        return self.attention(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+
+class SinusoidalPositions(nn.Module):
+    """Adds sines and cosines of the position to a sequence (N, T, F)."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        position = torch.arange(length).unsqueeze(1)
+        rate = torch.exp(torch.arange(0, features, 2) * (-math.log(10000.0) / features))
+        table = torch.zeros(length, features)
+        table[:, 0::2] = torch.sin(position * rate)
+        table[:, 1::2] = torch.cos(position * rate)[:, : features // 2]
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table[: x.shape[1]]
+
+
+class LearnedPositions(nn.Module):
+    """Adds a learned vector for each position to a sequence (N, T, F)."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(length, features) * 0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table[: x.shape[1]]
+
+
+class Backbone(nn.Module):
+    """A torchvision classifier without its last layer: images (N, 3, H, W) in, features (N, F) out."""
+
+    def __init__(self, model: str, weights: str | None = None, frozen: bool = False) -> None:
+        super().__init__()
+        import torchvision
+
+        extra = {} if weights else {"init_weights": False} if model in ("googlenet", "inception_v3") else {}
+        on_meta = torch.empty(0).is_meta  # shapes only: nothing is fetched
+        self.features = torchvision.models.get_model(model, weights=None if on_meta else weights, **extra)
+        for name in ("aux1", "aux2", "AuxLogits"):
+            if hasattr(self.features, name):
+                setattr(self.features, name, None)
+                self.features.aux_logits = False
+        parts = list(self.features.named_modules())
+        last = next((n for n, m in reversed(parts) if isinstance(m, nn.Linear)), None)
+        last = last or next(n for n, m in reversed(parts) if isinstance(m, nn.Conv2d))
+        self.features.set_submodule(last, nn.Identity())
+        self.frozen = frozen
+        if frozen:
+            self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Backbone:
+        return super().train(mode and not self.frozen)  # frozen running means stay as well
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x).flatten(1)

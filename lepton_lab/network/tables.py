@@ -106,8 +106,10 @@ def html_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: S
     given = html.escape(str(x)) if x is not None else "not known"
     return (
         f'<div class="ll-net"><style>{_CSS}</style><table><caption>{html.escape(name)} '
-        f'<span class="k">input <code>{given}</code></span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody>'
+        f'<span class="k">input <code>{given}</code></span></caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f'<tfoot><tr><td>Total</td><td class="k">{_bytes(size)} of activations a sample</td>'
         f'<td class="n">{parameters:,}</td><td class="n">{si(operations)}</td></tr></tfoot></table>'
-        f'<p class="k">{trainable:,} of the parameters are trained; {_bytes(4 * parameters)} as float32.</p>{notes}</div>'
+        f'<p class="k">{trainable:,} of the parameters are trained; {_bytes(4 * parameters)} as float32.</p>'
+        f"{notes}</div>"
     )

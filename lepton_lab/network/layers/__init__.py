@@ -17,40 +17,99 @@ from lepton_lab.network.layers.activations import (
     Softplus,
     Tanh,
 )
+from lepton_lab.network.layers.attention import MultiheadAttention, PositionalEncoding, TransformerEncoderLayer
 from lepton_lab.network.layers.blocks import Parallel, Repeat, Residual, SubNetwork
 from lepton_lab.network.layers.convolution import Conv1d, Conv2d, Conv3d, DepthwiseConv2d, SeparableConv2d
+from lepton_lab.network.layers.dropout import AlphaDropout, Dropout, Dropout2d
+from lepton_lab.network.layers.global_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    GlobalAvgPool1d,
+    GlobalAvgPool2d,
+    GlobalAvgPool3d,
+    GlobalMaxPool1d,
+    GlobalMaxPool2d,
+    GlobalMaxPool3d,
+)
 from lepton_lab.network.layers.linear import Embedding, Linear
+from lepton_lab.network.layers.normalisation import (
+    BatchNorm,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    RMSNorm,
+)
 from lepton_lab.network.layers.opaque import Opaque
-from lepton_lab.network.layers.pooling import MaxPool2d
+from lepton_lab.network.layers.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from lepton_lab.network.layers.pretrained import Backbone
+from lepton_lab.network.layers.recurrent import GRU, LSTM, RNN
 from lepton_lab.network.layers.shape import Flatten, Identity, Permute, Reshape, Upsample, ZeroPad2d
 from lepton_lab.network.layers.tokens import ClassToken, LearnedOffset, LearnedScale, Mean, Scale, Select
+from lepton_lab.network.layers.transposed import ConvTranspose1d, ConvTranspose2d
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
+    "AlphaDropout",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "Backbone",
+    "BatchNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "ClassToken",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "DepthwiseConv2d",
+    "Dropout",
+    "Dropout2d",
     "Embedding",
     "Flatten",
+    "GlobalAvgPool1d",
+    "GlobalAvgPool2d",
+    "GlobalAvgPool3d",
+    "GlobalMaxPool1d",
+    "GlobalMaxPool2d",
+    "GlobalMaxPool3d",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "Identity",
+    "InstanceNorm2d",
+    "LayerNorm",
     "LeakyReLU",
     "LearnedOffset",
     "LearnedScale",
     "Linear",
     "LogSoftmax",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
     "Mean",
     "Mish",
+    "MultiheadAttention",
     "Opaque",
     "PReLU",
     "Parallel",
     "Permute",
+    "PositionalEncoding",
+    "RMSNorm",
     "ReLU",
     "Repeat",
     "Reshape",
@@ -64,6 +123,7 @@ __all__ = [
     "Softplus",
     "SubNetwork",
     "Tanh",
+    "TransformerEncoderLayer",
     "Upsample",
     "ZeroPad2d",
 ]

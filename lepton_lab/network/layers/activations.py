@@ -57,6 +57,8 @@ class _Activation(LayerSpec):
 
 @built_in
 class ReLU(_Activation):
+    """The rectified linear unit."""
+
     kind: ClassVar[str] = "ReLU"
     stem: ClassVar[str] = "relu"
     summary: ClassVar[str] = "Lets positive values through and sets negative ones to 0."
@@ -67,6 +69,8 @@ class ReLU(_Activation):
 
 @built_in
 class LeakyReLU(_Activation):
+    """A rectified linear unit with a small slope below 0."""
+
     kind: ClassVar[str] = "LeakyReLU"
     stem: ClassVar[str] = "leaky_relu"
     summary: ClassVar[str] = "Like ReLU, but lets a small part of negative values through, so that no unit dies."
@@ -81,6 +85,8 @@ class LeakyReLU(_Activation):
 
 @built_in
 class PReLU(_Activation):
+    """A rectified linear unit with a learned slope below 0."""
+
     kind: ClassVar[str] = "PReLU"
     stem: ClassVar[str] = "prelu"
     summary: ClassVar[str] = "Like Leaky ReLU, with a slope for negative values that is learned."
@@ -94,6 +100,8 @@ class PReLU(_Activation):
 
 @built_in
 class ELU(_Activation):
+    """The exponential linear unit."""
+
     kind: ClassVar[str] = "ELU"
     summary: ClassVar[str] = "Smooth below 0, where it settles at -α; keeps the mean near 0."
     formula: ClassVar[str] = "y = x if x > 0 else α·(exp(x) − 1)"
@@ -105,6 +113,8 @@ class ELU(_Activation):
 
 @built_in
 class SELU(_Activation):
+    """The self-normalising exponential linear unit."""
+
     kind: ClassVar[str] = "SELU"
     summary: ClassVar[str] = "ELU scaled so that activations keep mean 0 and variance 1 through deep plain networks."
     formula: ClassVar[str] = "y = 1.0507·(x if x > 0 else 1.6733·(exp(x) − 1))"
@@ -114,6 +124,8 @@ class SELU(_Activation):
 
 @built_in
 class GELU(_Activation):
+    """The Gaussian error linear unit."""
+
     kind: ClassVar[str] = "GELU"
     summary: ClassVar[str] = "A smooth ReLU that weighs values by how large they are; usual in transformers."
     formula: ClassVar[str] = "y = x·Φ(x)"
@@ -123,6 +135,8 @@ class GELU(_Activation):
 
 @built_in
 class SiLU(_Activation):
+    """The sigmoid-weighted linear unit, also called swish."""
+
     kind: ClassVar[str] = "SiLU"
     stem: ClassVar[str] = "silu"
     summary: ClassVar[str] = "A smooth ReLU, also called swish."
@@ -133,6 +147,8 @@ class SiLU(_Activation):
 
 @built_in
 class Mish(_Activation):
+    """A self-regularised smooth unit."""
+
     kind: ClassVar[str] = "Mish"
     summary: ClassVar[str] = "A smooth, slightly non-monotonic ReLU."
     formula: ClassVar[str] = "y = x·tanh(ln(1 + exp(x)))"
@@ -142,6 +158,8 @@ class Mish(_Activation):
 
 @built_in
 class Tanh(_Activation):
+    """The hyperbolic tangent."""
+
     kind: ClassVar[str] = "Tanh"
     summary: ClassVar[str] = "Squeezes values into −1 … 1."
     formula: ClassVar[str] = "y = tanh(x)"
@@ -151,6 +169,8 @@ class Tanh(_Activation):
 
 @built_in
 class Sigmoid(_Activation):
+    """The logistic function."""
+
     kind: ClassVar[str] = "Sigmoid"
     summary: ClassVar[str] = "Squeezes values into 0 … 1; a probability for yes-or-no outputs."
     formula: ClassVar[str] = "y = 1 / (1 + exp(−x))"
@@ -160,6 +180,8 @@ class Sigmoid(_Activation):
 
 @built_in
 class Hardsigmoid(_Activation):
+    """The logistic function made of straight lines."""
+
     kind: ClassVar[str] = "Hardsigmoid"
     summary: ClassVar[str] = "A sigmoid of straight lines, cheap on small devices."
     formula: ClassVar[str] = "y = min(max(x/6 + 1/2, 0), 1)"
@@ -169,6 +191,8 @@ class Hardsigmoid(_Activation):
 
 @built_in
 class Hardswish(_Activation):
+    """Swish made of straight lines."""
+
     kind: ClassVar[str] = "Hardswish"
     summary: ClassVar[str] = "SiLU of straight lines, cheap on small devices; used in MobileNetV3."
     formula: ClassVar[str] = "y = x·min(max(x/6 + 1/2, 0), 1)"
@@ -178,6 +202,8 @@ class Hardswish(_Activation):
 
 @built_in
 class Softplus(_Activation):
+    """The smooth rectifier."""
+
     kind: ClassVar[str] = "Softplus"
     summary: ClassVar[str] = "A smooth ReLU that is never quite 0; keeps outputs positive."
     formula: ClassVar[str] = "y = ln(1 + exp(β·x)) / β"
@@ -209,6 +235,8 @@ class _OverClasses(_Activation):
 
 @built_in
 class Softmax(_OverClasses):
+    """Probabilities of classes."""
+
     kind: ClassVar[str] = "Softmax"
     summary: ClassVar[str] = "Turns scores into probabilities that sum to 1."
     formula: ClassVar[str] = "yᵢ = exp(xᵢ) / Σⱼ exp(xⱼ)"
@@ -218,6 +246,8 @@ class Softmax(_OverClasses):
 
 @built_in
 class LogSoftmax(_OverClasses):
+    """Log-probabilities of classes."""
+
     kind: ClassVar[str] = "LogSoftmax"
     summary: ClassVar[str] = "The logarithm of softmax, computed stably; goes with the loss NLL."
     formula: ClassVar[str] = "yᵢ = xᵢ − ln Σⱼ exp(xⱼ)"

@@ -9,14 +9,23 @@ from torch import nn
 
 from lepton_lab.network.base import Call, LayerSpec, TensorInfo
 from lepton_lab.network.catalogue import built_in
-from lepton_lab.network.fields import Padding2, Size2, need_axes, set_fix, tuple_of
+from lepton_lab.network.fields import Padding1, Padding2, Padding3, Size1, Size2, Size3, need_axes, set_fix, tuple_of
 from lepton_lab.network.fixes import Misfit
 from lepton_lab.network.layers.window import check_window, same_pads
+from lepton_lab.network.modules import Permute
 
-__all__ = ["MaxPool2d"]
+__all__ = [
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+]
 
 _GROUP = "Pooling"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn."
+_STEPS_FIRST = "The input is (N, steps, channels), as Embedding and LSTM give it."
 _LOWEST = float("-inf")
 _PADS: dict[int, type[nn.Module]] = {1: nn.ConstantPad1d, 2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
 
@@ -32,6 +41,13 @@ class _Pool(LayerSpec):
 
     def calls(self, x: TensorInfo) -> tuple[tuple[str, Call], ...]:
         """See `LayerSpec.calls`."""
+        if getattr(self, "steps_first", False):
+            need_axes(x, 2, wanted="a sequence (N, steps, channels)")
+            inner = self._pooled(TensorInfo((x.shape[1], x.shape[0]), x.dtype))
+            return (("to_channels", Call(Permute, ((1, 0),))), *inner, ("to_steps", Call(Permute, ((1, 0),))))
+        return self._pooled(x)
+
+    def _pooled(self, x: TensorInfo) -> tuple[tuple[str, Call], ...]:
         need_axes(x, self.axes + 1)
         values: Any = self
         kernel = tuple_of(values.kernel_size, self.axes)
@@ -82,11 +98,34 @@ class _Pool(LayerSpec):
 
 
 @built_in
+class MaxPool1d(_Pool):
+    """The largest value of each window of a sequence."""
+
+    kind: ClassVar[str] = "MaxPool1d"
+    summary: ClassVar[str] = "Keeps the largest value of each window of a sequence, and so makes it smaller."
+    formula: ClassVar[str] = "y[t] = max x[s·t + i] over the window"
+    source: ClassVar[str] = _TORCH + "MaxPool1d.html"
+    axes: ClassVar[int] = 1
+    module: ClassVar[type[nn.Module]] = nn.MaxPool1d
+    mean: ClassVar[bool] = False
+
+    kernel_size: Size1 = Field(2, description="Length of the window.")
+    stride: Size1 | None = Field(None, description="Step between windows; their size where left out.")
+    padding: Padding1 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    steps_first: bool = Field(False, description=_STEPS_FIRST)
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((4, 12))
+
+
+@built_in
 class MaxPool2d(_Pool):
     """The largest value of each window of a map."""
 
     kind: ClassVar[str] = "MaxPool2d"
-    summary: ClassVar[str] = "Keeps the largest value of each window: smaller maps that say whether a pattern is near."
+    summary: ClassVar[str] = "Keeps the largest value of each window of a map, and so makes it smaller."
     formula: ClassVar[str] = "y[h, w] = max x[s·h + i, s·w + j] over the window"
     source: ClassVar[str] = _TORCH + "MaxPool2d.html"
     axes: ClassVar[int] = 2
@@ -94,12 +133,99 @@ class MaxPool2d(_Pool):
     mean: ClassVar[bool] = False
 
     kernel_size: Size2 = Field(2, description="Height and width of the window.")
-    stride: Size2 | None = Field(
-        None, description="Step from one window to the next; the window's size where left out."
-    )
+    stride: Size2 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding2 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
         """See `LayerSpec.example`."""
         return cls(kernel_size=2), TensorInfo((3, 9, 8))
+
+
+@built_in
+class MaxPool3d(_Pool):
+    """The largest value of each window of a volume."""
+
+    kind: ClassVar[str] = "MaxPool3d"
+    summary: ClassVar[str] = "Keeps the largest value of each window of a volume, and so makes it smaller."
+    formula: ClassVar[str] = "y[d, h, w] = max x[s·d + i, s·h + j, s·w + k] over the window"
+    source: ClassVar[str] = _TORCH + "MaxPool3d.html"
+    axes: ClassVar[int] = 3
+    module: ClassVar[type[nn.Module]] = nn.MaxPool3d
+    mean: ClassVar[bool] = False
+
+    kernel_size: Size3 = Field(2, description="Depth, height and width of the window.")
+    stride: Size3 | None = Field(None, description="Step between windows; their size where left out.")
+    padding: Padding3 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((2, 5, 6, 7))
+
+
+@built_in
+class AvgPool1d(_Pool):
+    """The mean of each window of a sequence."""
+
+    kind: ClassVar[str] = "AvgPool1d"
+    summary: ClassVar[str] = "Keeps the mean of each window of a sequence, and so makes it smaller."
+    formula: ClassVar[str] = "y[t] = mean x[s·t + i] over the window"
+    source: ClassVar[str] = _TORCH + "AvgPool1d.html"
+    axes: ClassVar[int] = 1
+    module: ClassVar[type[nn.Module]] = nn.AvgPool1d
+    mean: ClassVar[bool] = True
+
+    kernel_size: Size1 = Field(2, description="Length of the window.")
+    stride: Size1 | None = Field(None, description="Step between windows; their size where left out.")
+    padding: Padding1 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    steps_first: bool = Field(False, description=_STEPS_FIRST)
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((4, 12))
+
+
+@built_in
+class AvgPool2d(_Pool):
+    """The mean of each window of a map."""
+
+    kind: ClassVar[str] = "AvgPool2d"
+    summary: ClassVar[str] = "Keeps the mean of each window of a map, and so makes it smaller."
+    formula: ClassVar[str] = "y[h, w] = mean x[s·h + i, s·w + j] over the window"
+    source: ClassVar[str] = _TORCH + "AvgPool2d.html"
+    axes: ClassVar[int] = 2
+    module: ClassVar[type[nn.Module]] = nn.AvgPool2d
+    mean: ClassVar[bool] = True
+
+    kernel_size: Size2 = Field(2, description="Height and width of the window.")
+    stride: Size2 | None = Field(None, description="Step between windows; their size where left out.")
+    padding: Padding2 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((3, 9, 8))
+
+
+@built_in
+class AvgPool3d(_Pool):
+    """The mean of each window of a volume."""
+
+    kind: ClassVar[str] = "AvgPool3d"
+    summary: ClassVar[str] = "Keeps the mean of each window of a volume, and so makes it smaller."
+    formula: ClassVar[str] = "y[d, h, w] = mean x[s·d + i, s·h + j, s·w + k] over the window"
+    source: ClassVar[str] = _TORCH + "AvgPool3d.html"
+    axes: ClassVar[int] = 3
+    module: ClassVar[type[nn.Module]] = nn.AvgPool3d
+    mean: ClassVar[bool] = True
+
+    kernel_size: Size3 = Field(2, description="Depth, height and width of the window.")
+    stride: Size3 | None = Field(None, description="Step between windows; their size where left out.")
+    padding: Padding3 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(kernel_size=2), TensorInfo((2, 5, 6, 7))
