@@ -116,4 +116,5 @@ def render(expression: Expression, indent: int, before: int = 0, after: int = 0)
             start = f"{inner}{key}=" if key else inner
             comma = "," if alone or len(expression.args) > 1 else ""  # as ruff format does
             body += f"{start}{render(value, indent + 4, len(start), len(comma))}{comma}\n"
-    return f"{expression.head}{opening}\n{body}{' ' * indent}{closing}{expression.tail}"
+    tail = f"\n{' ' * indent}{expression.tail.strip()}" if expression.tail else ""
+    return f"{expression.head}{opening}\n{body}{' ' * indent}{closing}{tail}"
