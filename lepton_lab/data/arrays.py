@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
+from typing_extensions import override
 
 from lepton_lab.data.assemble import assemble
 from lepton_lab.data.bundle import DataBundle, Task, TensorSplit
@@ -52,6 +53,7 @@ class ArrayPreprocessing(Preprocessing):
         self.mean, self.std = mean, std
         self._on: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
+    @override
     def transform_raw(self, raw: Any) -> Tensor:
         x = as_samples(raw)
         if tuple(x.shape) == self.sample_shape:
@@ -64,6 +66,7 @@ class ArrayPreprocessing(Preprocessing):
             )
         return x
 
+    @override
     def batch(self, x: Tensor, *, training: bool = False) -> Tensor:
         if self.dtype == "int64":
             return x.long()
@@ -77,13 +80,16 @@ class ArrayPreprocessing(Preprocessing):
         mean, std = self._on[x.device]
         return (x - mean) / std
 
+    @override
     def settings(self) -> dict[str, Any]:
         return {"sample_shape": list(self.sample_shape), "dtype": self.dtype, "scale": self.scale}
 
+    @override
     def arrays(self) -> dict[str, Tensor]:
         return {} if self.mean is None or self.std is None else {"mean": self.mean, "std": self.std}
 
     @classmethod
+    @override
     def from_settings(cls, settings: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Self:
         return cls(
             settings["sample_shape"],
@@ -93,6 +99,7 @@ class ArrayPreprocessing(Preprocessing):
             arrays.get("std"),
         )
 
+    @override
     def describe(self) -> list[str]:
         if self.dtype == "int64":
             return ["indices as they are"]
@@ -255,7 +262,7 @@ def fit_array_preprocessing(x: Tensor, normalise: str, dtype: str) -> ArrayPrepr
 
 def _moments(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     total, squares, count = torch.zeros(1), torch.zeros(1), 0
-    for chunk in x.split(4096):
+    for chunk in torch.split(x, 4096):
         wide = chunk.double()
         total = total + wide.sum(axes)
         squares = squares + wide.square().sum(axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,9 +56,9 @@ def examine(bundle: DataBundle) -> DataReport:
         if len(tensors) > 1:
             notes.add(across, "duplicates across splits")
         notes.add(labels, "same sample with different targets")
-        if "train" in tensors and not bundle.columns:
+        if "train" in tensors:
             x, y = tensors["train"]
-            names = [f"feature {i}" for i in range(x[0].numel())]
+            names = list(bundle.preprocessing.feature_names) or [f"feature {i}" for i in range(x[0].numel())]
             if x.dim() == 2 and bundle.sample_dtype == "float32":
                 notes.add(constant_features(x, names), "constant features")
                 notes.add(
@@ -121,7 +122,7 @@ def leaking_features(x: Tensor, y: Tensor, names: list[str], classification: boo
     A feature leaks when a tree with a leaf for each class, fitted on one half, is right on almost all of the
     other half, or when its correlation with a quantity is almost 1.
     """
-    if len(x) < 50 or x.shape[1] > 2000 or y.dim() > 1 and y.shape[1] > 1:
+    if len(x) < 50 or x.shape[1] > 2000 or (y.dim() > 1 and y.shape[1] > 1):
         return []
     x, y = x[:_LEAK_SAMPLES].double(), y[:_LEAK_SAMPLES].reshape(-1)
     scores = _class_scores(x, y) if classification else _correlations(x, y.double())
@@ -229,7 +230,7 @@ def _range(x: Tensor) -> tuple[float, float, float]:
         if finite.numel() == 0:
             return float("nan"), float("nan"), float("nan")
         return float(finite.min()), float(finite.max()), float(finite.double().mean())
-    total = sum(float(chunk.sum(dtype=torch.int64)) for chunk in x.split(65536))
+    total = sum(int(chunk.sum(dtype=torch.int64)) for chunk in torch.split(x, 65536))
     return float(x.min()), float(x.max()), total / max(x.numel(), 1)
 
 
@@ -258,7 +259,7 @@ def _check_duplicates(
 ) -> tuple[list[DataFinding], list[DataFinding], list[DataFinding]]:
     within, across, labels = [], [], []
     for name, values in hashes.items():
-        unique, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
         extra = np.flatnonzero(first[inverse] != np.arange(len(values)))
         if not len(extra):
             continue
@@ -267,7 +268,7 @@ def _check_duplicates(
             DataFinding(
                 "warning" if share > 0.01 else "info",
                 "duplicates_within_split",
-                f"{len(extra):,} samples of {name} are exact copies of others there ({share:.1%}).",
+                f"{_samples(extra)} of {name} cannot be told from others there once prepared ({share:.1%}).",
                 {"split": name, "pairs": [[int(first[inverse[i]]), int(i)] for i in extra[:100]]},
                 "Copies weigh more than other samples; keep one of each unless they are meant.",
             )
@@ -280,7 +281,7 @@ def _check_duplicates(
                 DataFinding(
                     "warning",
                     "conflicting_targets",
-                    f"{len(differ):,} samples of {name} are exact copies of others with another target.",
+                    f"{_samples(differ)} of {name} cannot be told from others that have another target.",
                     {"split": name, "pairs": [pairs[:, i].tolist() for i in differ[:100]]},
                     "At least one of the two targets is wrong, or the features cannot tell them apart.",
                 )
@@ -298,9 +299,9 @@ def _check_duplicates(
                     DataFinding(
                         "warning",
                         "duplicates_across_splits",
-                        f"{len(shared):,} samples of {other} ({lift:.2%}) are also in {one}.",
+                        f"{_samples(shared)} of {other} ({lift:.2%}) also in {one}.",
                         {"splits": [one, other], "pairs": [[int(order[at[j]]), int(j)] for j in shared[:100]]},
-                        f"They lift the accuracy on {other} by {100 * lift:.2g} points at most; remove them from {one}.",
+                        f"They lift what is measured on {other}, by {lift:.2%} at most. Remove them from {one}.",
                     )
                 )
     return within, across, labels
@@ -308,7 +309,7 @@ def _check_duplicates(
 
 def _check_blank(x: Tensor) -> list[DataFinding]:
     flat = x.reshape(len(x), -1)
-    blank = torch.cat([(part == part[:, :1]).all(1) for part in flat.split(8192)]).nonzero().flatten().tolist()
+    blank = torch.cat([(part == part[:, :1]).all(1) for part in torch.split(flat, 8192)]).nonzero().flatten().tolist()
     if not blank:
         return []
     return [
@@ -320,6 +321,10 @@ def _check_blank(x: Tensor) -> list[DataFinding]:
             "Look at them; they are probably broken.",
         )
     ]
+
+
+def _samples(rows: Sized) -> str:
+    return "1 sample" if len(rows) == 1 else f"{len(rows):,} samples"
 
 
 def _some(names: list[str]) -> str:

@@ -70,6 +70,11 @@ class Preprocessing(ABC):
     def from_settings(cls, settings: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Self:
         """The inverse of `settings` and `arrays`."""
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of a prepared table; empty for everything else."""
+        return ()
+
     def describe(self) -> list[str]:
         """One line for each step, in plain words."""
         return []

@@ -145,7 +145,8 @@ _STYLE = """<style>
 .ll-report td, .ll-report th { text-align: left; vertical-align: top; padding: 6px 12px 6px 0;
   border-top: 1px solid var(--line); font-weight: 400; background: none; }
 .ll-report td.r, .ll-report th.r { text-align: right; } .ll-report .w { white-space: nowrap; width: 72px; }
-.ll-report .error { color: var(--jp-error-color1, #b02a1f); } .ll-report .warning { color: var(--jp-warn-color0, #855300); }
+.ll-report .error { color: var(--jp-error-color1, #b02a1f); }
+.ll-report .warning { color: var(--jp-warn-color0, #855300); }
 </style>"""
 
 
