@@ -13,7 +13,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command's options."""
     about = "List the runs of a workspace, the newest first."
     parser = subparsers.add_parser("runs", help=about, description=about)
-    parser.add_argument("--workspace", metavar="DIR", default=None, help="the workspace ($LEPTON_WORKSPACE, else ~/lepton-lab)")
+    parser.add_argument(
+        "--workspace", metavar="DIR", default=None, help="default: $LEPTON_WORKSPACE, else ~/lepton-lab"
+    )
     parser.add_argument("--project", default=None, help="only the runs of this project")
     parser.add_argument("--json", action="store_true", help="print every column as JSON, one object a run")
     parser.set_defaults(main=main)
@@ -28,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(frame.to_json(orient="records", date_format="iso"))
     elif frame.empty:
-        print(f"No runs in {workspace.folder} yet. Train one: lepton-lab train SPEC.json --data mnist-sample --epochs 5")
+        print(f"No runs in {workspace.folder} yet. Train one: lepton-lab train SPEC.json --data mnist-sample")
     else:
         frame["created"] = frame["created"].dt.tz_convert(None).dt.strftime("%Y-%m-%d %H:%M")
         print(frame[list(_SHOWN)].to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))

@@ -73,14 +73,14 @@ def decode(head: str, data: bytes, rows: int) -> Columns:
 
 def join(parts: Sequence[Columns], lengths: Sequence[int]) -> Columns:
     """Puts chunks end to end; a column that one of them lacks is NaN there."""
+    pairs = list(zip(parts, lengths, strict=True))
     names = dict.fromkeys(name for part in parts for name in part)
-    return {
-        name: np.concatenate([p[name] if name in p else np.full(n, np.nan) for p, n in zip(parts, lengths, strict=True)])
-        for name in names
-    }
+    return {name: np.concatenate([p[name] if name in p else np.full(n, np.nan) for p, n in pairs]) for name in names}
 
 
-def append(connection: sqlite3.Connection, run: str, kind: str, first: int, columns: Mapping[str, NDArray[Any]]) -> None:
+def append(
+    connection: sqlite3.Connection, run: str, kind: str, first: int, columns: Mapping[str, NDArray[Any]]
+) -> None:
     """Writes rows `first`, `first + 1`, … of a run's table and merges small chunks where there are many."""
     rows = len(next(iter(columns.values()))) if columns else 0
     if rows:
@@ -101,8 +101,8 @@ def read(connection: sqlite3.Connection, run: str, kind: str, since: int = 0) ->
     parts: list[Columns] = []
     lengths: list[int] = []
     after = since
-    query = "SELECT first, rows, columns, data FROM chunks WHERE run = ? AND kind = ? AND first + rows > ? ORDER BY first"
-    for first, rows, head, data in connection.execute(query, (run, kind, since)):
+    query = "SELECT first, rows, columns, data FROM chunks WHERE run = ? AND kind = ? AND first + rows > ?"
+    for first, rows, head, data in connection.execute(query + " ORDER BY first", (run, kind, since)):
         skip = max(0, since - first)
         parts.append({name: values[skip:] for name, values in decode(head, data, rows).items()})
         lengths.append(rows - skip)

@@ -52,7 +52,7 @@ class Comparison:
 
         flat = [_flat(_described(run)) for run in self.runs]
         names = dict.fromkeys(name for part in flat for name in part)
-        differing = [n for n in names if len({json.dumps(part.get(n), sort_keys=True, default=str) for part in flat}) > 1]
+        differing = [n for n in names if len({_text(part.get(n)) for part in flat}) > 1]
         rows = [[part.get(name) for part in flat] for name in differing]
         return pd.DataFrame(rows, index=pd.Index(differing, name="setting"), columns=self.labels(), dtype=object)
 
@@ -74,7 +74,12 @@ def _described(run: StoredRun) -> dict[str, Any]:
     network = dict(run.network or {})
     layers = {layer.get("name") or str(i): layer for i, layer in enumerate(network.pop("layers", ()))}
     data = {name: value for name, value in (run.data or {}).items() if name in ("name", "fingerprint", "source")}
-    return {**run.settings, "network": {**network, **layers}, "data": data, "versions": run.versions, "device": run.device}
+    about = {"network": {**network, **layers}, "data": data, "versions": run.versions, "device": run.device}
+    return {**run.settings, **about}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -62,7 +62,7 @@ def to_tensorboard(run: StoredRun, folder: str | os.PathLike[str]) -> Path:
     target = _folder(folder) / "".join(c if c.isalnum() or c in "-_." else "_" for c in run.name)
     history, began = run.history, run.started or run.created
     try:
-        writer = SummaryWriter(str(target))  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(target))
     except OSError as error:
         raise _cannot_write(target, error) from error
     with writer:
@@ -74,8 +74,8 @@ def to_tensorboard(run: StoredRun, folder: str | os.PathLike[str]) -> Path:
                     continue
                 for at, value, when in zip(columns[axis], values, times, strict=True):
                     if not np.isnan(value):
-                        writer.add_scalar(f"{prefix}/{name}", float(value), int(at), walltime=float(when))  # type: ignore[no-untyped-call]
-        writer.add_text("settings", f"```json\n{json.dumps(run.settings, indent=2, default=str)}\n```")  # type: ignore[no-untyped-call]
+                        writer.add_scalar(f"{prefix}/{name}", float(value), int(at), walltime=float(when))
+        writer.add_text("settings", f"```json\n{json.dumps(run.settings, indent=2, default=str)}\n```")
     return target
 
 

@@ -87,7 +87,8 @@ class Registration:
                 return False
             me, now = self.me, time.time()
             connection.execute(
-                "INSERT INTO workers (id, host, pid, process_started, started, heartbeat, slots) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO workers (id, host, pid, process_started, started, heartbeat, slots)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self.id, me.host, me.pid, me.process_started, now, now, self.slots),
             )
             return True

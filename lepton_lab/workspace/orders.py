@@ -97,4 +97,6 @@ def _cancel(database: Database, run_id: str) -> bool:
 def _advice(state: RunState, command: Command) -> str:
     if state is RunState.INTERRUPTED:
         return "Call resume() to go on from its last checkpoint"
-    return "fork() starts a new run from one of its checkpoints" if command.name != "stop" else "There is nothing to stop"
+    return (
+        "There is nothing to stop" if command.name == "stop" else "fork() starts a new run from one of its checkpoints"
+    )

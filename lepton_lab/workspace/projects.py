@@ -45,7 +45,8 @@ class Project:
             raise StoreError("a project needs a name", received="an empty text")
         now = time.time()
         with workspace.database.write() as connection:
-            connection.execute("INSERT OR IGNORE INTO projects (name, created, updated) VALUES (?, ?, ?)", (name, now, now))
+            insert = "INSERT OR IGNORE INTO projects (name, created, updated) VALUES (?, ?, ?)"
+            connection.execute(insert, (name, now, now))
         return cls(workspace, name)
 
     @property

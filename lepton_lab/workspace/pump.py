@@ -5,15 +5,13 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lepton_lab.errors import StoreError
 from lepton_lab.workspace.recording import Recording
 
 if TYPE_CHECKING:
     from lepton_lab.training.run import Run
-    from lepton_lab.workspace.database import Database
 
 __all__ = ["POLL_S", "WRITE_S", "Pump", "pump"]
 

@@ -59,6 +59,7 @@ def enqueue(
         owner: On whose behalf; workers are fair among owners.
     """
     run_id = uuid.uuid4().hex[:12]
+    job = {"network": network, "source": data.get("source"), "settings": settings, "options": options or {}}
     with database.write() as connection:
         insert_run(
             connection,
@@ -75,7 +76,7 @@ def enqueue(
                 "created": time.time(),
                 "place": "worker",
                 "owner": owner or default_owner(),
-                "job": {"network": network, "source": data.get("source"), "settings": settings, "options": options or {}},
+                "job": job,
             },
         )
     return run_id
@@ -99,7 +100,8 @@ def claim(database: Database, worker: Owner) -> RunRow | None:
         for row in connection.execute(f"SELECT * FROM runs WHERE {_TAKEN}"):  # noqa: S608  constant
             if not shown_status(run_row(row)).state.ended:
                 busy[row["owner"]] = busy.get(row["owner"], 0) + 1
-        served = dict(connection.execute("SELECT owner, max(claimed) FROM runs WHERE claimed IS NOT NULL GROUP BY owner").fetchall())
+        claims = "SELECT owner, max(claimed) FROM runs WHERE claimed IS NOT NULL GROUP BY owner"
+        served = dict(connection.execute(claims).fetchall())
         best = min(rows, key=lambda row: (busy.get(row["owner"], 0), served.get(row["owner"], 0.0)))
         return _take(connection, run_row(best), worker)
 

@@ -37,7 +37,8 @@ class StoreRecorder:
             folder.mkdir(parents=True, exist_ok=True)
             run.folder = folder
         except OSError as error:
-            warnings.warn(f"{folder} cannot be made ({error}): this run keeps no checkpoints.", RuntimeWarning, stacklevel=3)
+            message = f"{folder} cannot be made ({error}): this run keeps no checkpoints."
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
         recording = Recording(self.workspace.database, run, self.details)
         recording.write()
         pump().attach(recording)

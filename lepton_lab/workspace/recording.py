@@ -13,7 +13,7 @@ from lepton_lab.errors import LeptonError
 from lepton_lab.training.commands import Command
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import chunks
-from lepton_lab.workspace.checkpoints import index_checkpoints
+from lepton_lab.workspace.checkpoints import index_checkpoints, scan_checkpoints
 from lepton_lab.workspace.liveness import this_process
 from lepton_lab.workspace.rows import insert_run, to_text, update_run
 from lepton_lab.workspace.versions import versions
@@ -115,9 +115,8 @@ class Recording:
         """Hands the run what other processes ordered, and notes which orders it has taken up."""
         self._answer()
         self.fresh = False
-        waiting = self.database.rows(
-            "SELECT id, name, args FROM commands WHERE run = ? AND taken IS NULL ORDER BY created, rowid", (self.run.id,)
-        )
+        query = "SELECT id, name, args FROM commands WHERE run = ? AND taken IS NULL ORDER BY created, rowid"
+        waiting = self.database.rows(query, (self.run.id,))
         if not waiting:
             return
         now, outcomes = time.time(), []
@@ -159,6 +158,7 @@ class Recording:
         fresh = any(after > self._rows[kind] for kind, (after, _) in news.items())
         if not (fresh or events or status is not self._status or now - self._wrote >= HEARTBEAT_S):
             return
+        saved = scan_checkpoints(run.folder) if news["epochs"][0] > self._rows["epochs"] or status.state.ended else None
         with self.database.write() as connection:
             for kind, (_, columns) in news.items():
                 chunks.append(connection, run.id, kind, self._rows[kind], columns)
@@ -167,12 +167,11 @@ class Recording:
                 [(run.id, self._events + i, to_text(event)) for i, event in enumerate(events)],
             )
             update_run(connection, run.id, self._progress(status, now))
-            if news["epochs"][0] > self._rows["epochs"] or status.state.ended:
-                index_checkpoints(connection, run.id, run.folder)
+            if saved is not None:
+                index_checkpoints(connection, run.id, saved)
             if status.state.ended:
-                connection.execute(
-                    "UPDATE commands SET answered = ? WHERE run = ? AND taken IS NOT NULL AND answered IS NULL", (now, run.id)
-                )
+                unanswered = "UPDATE commands SET answered = ? WHERE run = ? AND taken NOT NULL AND answered IS NULL"
+                connection.execute(unanswered, (now, run.id))
         for kind, (after, _) in news.items():
             self._rows[kind] = after
         self._events, self._status, self._wrote = after_events, status, now

@@ -137,6 +137,6 @@ def _version(connection: sqlite3.Connection, where: str) -> int:
             where=where,
             expected=f"schema version {len(MIGRATIONS)} or older",
             received=f"version {version}",
-            do="Update with `pip install -U lepton-lab`, or choose another folder in LEPTON_WORKSPACE; nothing was changed",
+            do="Update with `pip install -U lepton-lab`, or name another folder in LEPTON_WORKSPACE; it is unchanged",
         )
     return version

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lepton_lab.errors import StoreError, TrainingError
 from lepton_lab.training.commands import Command
@@ -19,6 +19,7 @@ from lepton_lab.workspace.history import StoredHistory
 from lepton_lab.workspace.rows import find_run, shown_status, to_text, update_run
 
 if TYPE_CHECKING:
+    from lepton_lab.training.run import Run
     from lepton_lab.workspace.workspace import Workspace
 
 __all__ = ["StoredRun"]
@@ -152,7 +153,7 @@ class StoredRun:
 
     def plot(self) -> Any:
         """A figure of loss and metrics, the best epoch marked."""
-        return plot_run(self)
+        return plot_run(cast("Run", self))
 
     # --- controls ------------------------------------------------------------------------------------------------
 
@@ -168,6 +169,10 @@ class StoredRun:
     def pause(self) -> None:
         """Holds the run after its current batch."""
         self.send(Command("pause"))
+
+    def resume(self) -> None:
+        """Goes on after `pause`."""
+        self.send(Command("resume"))
 
     def step(self, count: int = 1) -> None:
         """Lets a paused run train `count` batches."""

@@ -97,13 +97,19 @@ class Worker:
                     taken += 1
                 if self._threads:
                     idle_since = now
-                elif self.idle_s is not None and now - idle_since > self.idle_s and self._registration.leave(if_idle=True):
-                    self._say("idle; ending")
+                elif self._idle_for(now - idle_since):
                     break
             except StoreError as error:  # a full disk or a long lock: what trains goes on, and this tries again
                 self._say(str(error))
                 self._stop.wait(_BEAT_S)
         return taken
+
+    def _idle_for(self, seconds: float) -> bool:
+        """Whether that is long enough to end, and no run came in at the last moment."""
+        if self.idle_s is None or seconds <= self.idle_s or not self._registration.leave(if_idle=True):
+            return False
+        self._say("idle; ending")
+        return True
 
     def _take(self) -> bool:
         row = claim(self.workspace.database, self._me)

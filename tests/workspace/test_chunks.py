@@ -45,9 +45,16 @@ def test_columns_take_only_the_bytes_they_need():
     rows = 1000
     single = np.random.default_rng(0).normal(size=rows).astype(np.float32).astype(np.float64)
     double = np.random.default_rng(0).normal(size=rows)
-    size = {name: len(chunks.encode({name: values})[1]) for name, values in
-            {"step": np.arange(5.0, rows + 5), "lr": np.full(rows, 1e-3), "nan": np.full(rows, np.nan), "loss": single,
-             "time": double}.items()}
+    size = {
+        name: len(chunks.encode({name: values})[1])
+        for name, values in {
+            "step": np.arange(5.0, rows + 5),
+            "lr": np.full(rows, 1e-3),
+            "nan": np.full(rows, np.nan),
+            "loss": single,
+            "time": double,
+        }.items()
+    }
     assert size == {"step": 0, "lr": 0, "nan": 0, "loss": 4 * rows, "time": 8 * rows}
 
 
@@ -71,7 +78,9 @@ def test_any_cursor_continues_where_it_stopped(tmp_path_factory, batches, cuts, 
     for number, rows in enumerate(batches):
         values = rng.normal(size=rows)
         with database.write() as connection:
-            chunks.append(connection, run, "steps", len(model), {"step": np.arange(len(model), len(model) + rows), "v": values})
+            chunks.append(
+                connection, run, "steps", len(model), {"step": np.arange(len(model), len(model) + rows), "v": values}
+            )
         model += values.tolist()
         if number % 3 == 0:
             cursor, new = chunks.read(database.connection(), run, "steps", cursor)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-
 import time
+
 import pytest
 
 from lepton_lab.errors import TrainingError
@@ -19,7 +19,9 @@ GONE = liveness.Owner(ME.host, ME.pid, ME.process_started - 1000)
 
 
 def put(workspace, owner, name=""):
-    return queue.enqueue(workspace.database, name=name, network={}, data={"source": {}}, settings={"epochs": 2}, owner=owner)
+    return queue.enqueue(
+        workspace.database, name=name, network={}, data={"source": {}}, settings={"epochs": 2}, owner=owner
+    )
 
 
 def end(workspace, run_id):

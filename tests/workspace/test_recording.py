@@ -126,7 +126,9 @@ def test_an_order_arrives_once_and_is_answered(workspace, by_hand, order, args):
     thread = threading.Thread(target=train)
     thread.start()
     start = time.monotonic()
-    getattr(workspace.open_run(run.id), order)(*args.values() if order == "step" else (), **args if order == "set" else {})
+    getattr(workspace.open_run(run.id), order)(
+        *args.values() if order == "step" else (), **args if order == "set" else {}
+    )
     assert time.monotonic() - start < 0.6
     thread.join()
     assert [(c.name, dict(c.args)) for c in taken] == [(order, args)]
@@ -233,7 +235,9 @@ def test_a_fork_of_the_history_is_written_whole(workspace, by_hand):
     first = by_hand("first")
     first.train(40)
     by_hand.end(first)
-    history = History.restore(first.history.to_json(), *(getattr(first.history, k).since(0)[1] for k in ("steps", "epochs")))
+    history = History.restore(
+        first.history.to_json(), *(getattr(first.history, k).since(0)[1] for k in ("steps", "epochs"))
+    )
     second = by_hand("second", history=history, parent={"run": first.id, "step": 40})
     second.train(5)
     by_hand.end(second)

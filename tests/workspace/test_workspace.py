@@ -163,7 +163,9 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     assert workspace.database.row("SELECT name, colour FROM projects")["colour"] is None
     assert workspace.database.row("PRAGMA user_version")[0] == 2
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE projects ADD COLUMN size TEXT; nonsense"))
+    monkeypatch.setattr(
+        schema, "MIGRATIONS", (*schema.MIGRATIONS, "ALTER TABLE projects ADD COLUMN size TEXT; nonsense")
+    )
     with pytest.raises(StoreError):
         Workspace(tmp_path)
     assert workspace.database.row("PRAGMA user_version")[0] == 2
