@@ -7,6 +7,7 @@ makes the difference count only once.
 
 from __future__ import annotations
 
+import functools
 import io
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -26,7 +27,7 @@ MAX_PIXELS = 89_478_485
 
 _MODES: dict[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 _GREY = ("1", "L", "LA", "La", "I", "F")
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")  # none runs programs
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000")  # none runs programs
 _ORIENTATION = 0x0112
 
 
@@ -125,11 +126,18 @@ def pixels_of(image: Image.Image, wanted: ImageFormat) -> Pixels:
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of `_FORMATS` that this build of Pillow reads."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def _opened(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise DataError("the file is empty")
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_formats())
     except Image.DecompressionBombError as error:
         raise UnsafeDataError("the image has too many pixels", received=str(error)) from error
     except UnidentifiedImageError as error:

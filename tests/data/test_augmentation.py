@@ -32,7 +32,7 @@ def test_shape_range_and_reproducibility(pictures, spec):
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.shape == pictures.shape
-    assert 0 <= float(first.min())
+    assert float(first.min()) >= 0
     assert float(first.max()) <= 255
 
 
