@@ -10,7 +10,8 @@ Importing this package makes the current workspace the recorder of every run tha
 from __future__ import annotations
 
 from lepton_lab.training.recording import set_default_recorder
-from lepton_lab.workspace.compare import Comparison
+from lepton_lab.workspace.api import compare, open_run, runs
+from lepton_lab.workspace.comparison import Comparison
 from lepton_lab.workspace.feed import Feed, FeedCursor, FeedUpdate
 from lepton_lab.workspace.projects import Project
 from lepton_lab.workspace.recorder import StoreRecorder, default_store_recorder
@@ -26,7 +27,10 @@ __all__ = [
     "StoreRecorder",
     "StoredRun",
     "Workspace",
+    "compare",
     "current_workspace",
+    "open_run",
+    "runs",
 ]
 
 set_default_recorder(default_store_recorder)

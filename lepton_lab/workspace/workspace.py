@@ -16,7 +16,7 @@ from lepton_lab.workspace.rows import find_run, run_row, shown_status
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lepton_lab.workspace.compare import Comparison
+    from lepton_lab.workspace.comparison import Comparison
     from lepton_lab.workspace.stored import StoredRun
 
 __all__ = ["VARIABLE", "Workspace", "current_workspace"]
@@ -69,7 +69,7 @@ class Workspace:
 
     def compare(self, *runs: str | StoredRun) -> Comparison:
         """Several runs side by side: their curves and the settings in which they differ."""
-        from lepton_lab.workspace.compare import Comparison
+        from lepton_lab.workspace.comparison import Comparison
 
         return Comparison([self.open_run(r) if isinstance(r, str) else r for r in runs])
 

@@ -14,7 +14,7 @@ import pytest
 from lepton_lab.errors import StoreError, UnknownNameError
 from lepton_lab.training.recording import default_recorder
 from lepton_lab.training.status import RunState
-from lepton_lab.workspace import Workspace, current_workspace, schema
+from lepton_lab.workspace import Workspace, compare, current_workspace, open_run, runs, schema
 from lepton_lab.workspace.database import Database
 
 
@@ -101,6 +101,8 @@ def test_compare_shows_curves_and_only_differing_settings(workspace, by_hand):
     assert both.results()["epoch"].tolist() == [2, 3]
     assert "lr" in repr(both)
     assert "lr" in both._repr_html_()
+    assert compare(["slow", "fast"]).settings().equals(both.settings())
+    assert compare("slow", open_run("fast")).labels() == both.labels() == runs()["name"].tolist()[::-1]
     assert both.curves("nothing").isna().all().all()
     finished(by_hand, "slow", 1)
     assert len(set(workspace.compare("slow", workspace.runs()["id"].iloc[-1]).labels())) == 2
