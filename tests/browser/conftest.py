@@ -98,11 +98,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTER_TOKEN": token,
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
-             f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True", f"--LabApp.app_settings_dir={settings}"],
-            env=environment, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            "--allow-root",
+        ]
+        command += [f"--ServerApp.root_dir={root}", f"--LabApp.app_settings_dir={settings}"]
+        command += ["--LabApp.expose_app_in_browser=True"]
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_up(f"{url}/api/status?token={token}", process, log)

@@ -25,7 +25,8 @@ def install() -> None:
     if apt and os.geteuid() == 0:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run([apt, "update", "-qq"], check=True, env=environment)
-        subprocess.run([apt, "install", "-y", "-qq", "--no-install-recommends", *DEBIAN_PACKAGES], check=True, env=environment)
+        command = [apt, "install", "-y", "-qq", "--no-install-recommends", *DEBIAN_PACKAGES]
+        subprocess.run(command, check=True, env=environment)
     else:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
 

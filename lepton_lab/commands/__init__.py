@@ -1,0 +1,12 @@
+"""The subcommands of `lepton-lab`, one module each: `add_parser` states the options, `main` does the work.
+
+They parse, call the layers below and print; what they do can be done from Python as well. A module here
+imports only the standard library at its head, so that `--help` stays quick.
+"""
+
+from lepton_lab.commands import info, lab
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = (lab, info)
+"""In the order in which `lepton-lab --help` shows them."""
