@@ -17,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
-from lepton_lab.errors import SpecError, UnknownNameError
+from lepton_lab.errors import LeptonError, SpecError, UnknownNameError
 
 __all__ = ["BlockSpec", "Call", "Chain", "LayerSpec", "TensorInfo", "snake_case"]
 
@@ -262,10 +262,13 @@ def snake_case(kind: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind).lower()
 
 
-def _spec_error(kind: str, cls: type[LayerSpec], error: ValidationError) -> SpecError:
+def _spec_error(kind: str, cls: type[LayerSpec], error: ValidationError) -> LeptonError:
     """The design's form of a failed validation: the first field at fault, all that it would have taken."""
     details = error.errors(include_url=False)
     key = str(details[0]["loc"][0]) if details[0]["loc"] else ""
+    cause = details[0].get("ctx", {}).get("error")
+    if isinstance(cause, UnknownNameError):
+        return UnknownNameError(cause.kind, cause.name, cause.choices, where=f"{kind}, {key}")
     same: Sequence[Any] = [d for d in details if d["loc"] and str(d["loc"][0]) == key] or details
     if details[0]["type"] == "missing":
         missing = [str(d["loc"][0]) for d in details if d["type"] == "missing"]

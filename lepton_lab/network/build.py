@@ -25,7 +25,7 @@ def build_network(
             return shapes.calls.build()
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
         with torch.device("cpu"):
             module = _construct(shapes)
             initialise(module, init)

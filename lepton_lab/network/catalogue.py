@@ -16,12 +16,13 @@ __all__ = ["LAYERS", "layer", "register_layer"]
 LAYERS: Registry[type[LayerSpec]] = Registry("layer", load_plugins)
 """Every kind of layer by its name: the built-in ones, plugins' and the user's own."""
 
-C = TypeVar("C", bound=type[Any])
+L = TypeVar("L", bound=type[LayerSpec])
 
 
-def built_in(cls: type[LayerSpec]) -> type[LayerSpec]:
+def built_in(cls: L) -> L:
     """Registers one of the package's own layers."""
-    return LAYERS.add(cls.kind, cls, provider=BUILT_IN)
+    LAYERS.add(cls.kind, cls, provider=BUILT_IN)
+    return cls
 
 
 def layer(kind: str, /, *args: Any, **values: Any) -> LayerSpec:
@@ -34,7 +35,7 @@ def layer(kind: str, /, *args: Any, **values: Any) -> LayerSpec:
     return LAYERS[kind](*args, **values)
 
 
-def register_layer(cls: C | None = None, /, *, name: str | None = None, group: str = "Your own") -> Any:
+def register_layer(cls: Any = None, /, *, name: str | None = None, group: str = "Your own") -> Any:
     """Adds a layer to the catalogue: `@register_layer` over an `nn.Module` or a `LayerSpec` class.
 
     For a module, the parameters are those of its `__init__`; `in_features`, `in_channels`, `num_features` and
@@ -67,7 +68,7 @@ def register_layer(cls: C | None = None, /, *, name: str | None = None, group: s
 
     spec = spec_class(cls, name or cls.__name__, group)
     LAYERS.add(spec.kind, spec)
-    cls.spec = spec  # type: ignore[attr-defined]
+    setattr(cls, "spec", spec)  # noqa: B010  (a module class has no such attribute of its own)
     return cls
 
 

@@ -38,20 +38,20 @@ def multiply_adds(module: nn.Module, given: Any, output: Any) -> int:
 
 
 def _linear(module: Any, given: torch.Tensor, output: torch.Tensor) -> int:
-    return output.numel() * int(module.in_features)
+    return int(output.numel() * int(module.in_features))
 
 
 def _convolution(module: Any, given: torch.Tensor, output: torch.Tensor) -> int:
-    return output.numel() * math.prod(module.kernel_size) * int(module.in_channels) // int(module.groups)
+    return int(output.numel()) * int(math.prod(module.kernel_size)) * int(module.in_channels) // int(module.groups)
 
 
 def _transposed(module: Any, given: torch.Tensor, output: torch.Tensor) -> int:
-    return given.numel() * math.prod(module.kernel_size) * int(module.out_channels) // int(module.groups)
+    return int(given.numel()) * int(math.prod(module.kernel_size)) * int(module.out_channels) // int(module.groups)
 
 
 def _recurrent(module: Any, given: torch.Tensor, output: Any) -> int:
-    steps = given.shape[0] * given.shape[1]
-    return steps * sum(weight.numel() for name, weight in module.named_parameters() if name.startswith("weight_"))
+    weights = sum(int(weight.numel()) for name, weight in module.named_parameters() if name.startswith("weight_"))
+    return int(given.shape[0]) * int(given.shape[1]) * weights
 
 
 def _nothing(module: nn.Module, given: Any, output: Any) -> int:

@@ -84,9 +84,9 @@ def insert_fix(kind: str, **values: Any) -> Fix:
     return Fix(label=label, edits=(Edit(op="insert", layer=layer_json(kind, **values)),))
 
 
-def set_fix(label: str, path: str = "", **values: Any) -> Fix:
+def set_fix(label: str, /, **values: Any) -> Fix:
     """Change values of the layer at fault."""
-    return Fix(label=label, edits=(Edit(op="set", path=path, values=values),))
+    return Fix(label=label, edits=(Edit(op="set", values=values),))
 
 
 def remove_fix() -> Fix:

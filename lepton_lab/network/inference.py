@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from lepton_lab.errors import ShapeError, SpecError
 from lepton_lab.network.base import BlockSpec, Call, Chain, LayerSpec, TensorInfo
@@ -149,7 +150,7 @@ def infer_chain(
     found: list[Row] = [] if rows is None else rows
     calls: dict[str, Call | Chain] = {}
     totals = [0, 0, 0, 0]
-    giver = f"the input of {part!r}" if part else "the network's input"
+    giver = f"the input of {part!r} is" if part else "the network's input is"
     for number, layer in enumerate(layers, 1):
         path = f"{part}/{layer.name}" if part else layer.name
         who = f"layer {number} {layer.name!r} ({layer.kind})"
@@ -164,13 +165,13 @@ def infer_chain(
                 calls[name] = call
         except Misfit as error:
             where = f"{who} in {part!r}" if part else who
-            raise error.within(path, who=where, received=f"{giver} gives {x}", name=layer.name) from error.__cause__
+            raise error.within(path, who=where, received=f"{giver} {x}", name=layer.name) from error.__cause__
         costs = (report.parameters, report.trainable, report.multiply_adds, report.activation_bytes)
         totals = [a + b for a, b in zip(totals, costs, strict=True)]
         found.append(Row(path, number, layer.kind, x, report.output, *costs))
         found.extend(replace(row, path=f"{path}/{row.path}") for row in report.rows)
-        x, giver = report.output, f"layer {number} {layer.name!r}"
-    return LayerReport(x, tuple(calls.items()), *totals, rows=tuple(found))
+        x, giver = report.output, f"layer {number} {layer.name!r} gives"
+    return LayerReport(x, tuple(calls.items()), totals[0], totals[1], totals[2], totals[3], tuple(found))
 
 
 def _infer_plain(layer: LayerSpec, x: TensorInfo) -> LayerReport:
@@ -202,8 +203,7 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> Layer
                 module = call.build().eval()
             given, value = value, module(value)
             operations += multiply_adds(module, given, value) // _BATCH
-            if isinstance(value, torch.Tensor):
-                size += value.numel() * value.element_size() // _BATCH
+            size += _new_bytes(module, given, value) // _BATCH
             for parameter in module.parameters():
                 parameters += parameter.numel()
                 trainable += parameter.numel() if parameter.requires_grad else 0
@@ -212,6 +212,19 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> Layer
         raise Misfit("to give one tensor whose first axis is the batch", received=f"its forward gives {got}")
     output = TensorInfo(tuple(value.shape[1:]), value.dtype)
     return LayerReport(output, tuple(calls), parameters, trainable, operations, size)
+
+
+def _new_bytes(module: nn.Module, given: Any, value: Any) -> int:
+    """Bytes of a module's output that are not a mere view of its input."""
+    tensor = value[0] if isinstance(value, tuple) and value else value
+    if not isinstance(tensor, torch.Tensor):
+        return 0
+    source = given[0] if isinstance(given, tuple) else given
+    root = source if source._base is None else source._base
+    dropout = isinstance(module, nn.modules.dropout._DropoutNd)  # passes on in this trial run, but not in training
+    if not dropout and (tensor is source or tensor._base is root):
+        return 0
+    return tensor.numel() * tensor.element_size()
 
 
 def _infer_block(block: BlockSpec, x: TensorInfo) -> LayerReport:
@@ -239,4 +252,4 @@ def _infer_block(block: BlockSpec, x: TensorInfo) -> LayerReport:
         costs = (after.parameters, after.trainable, after.multiply_adds, after.activation_bytes)
         totals = [a + b for a, b in zip(totals, costs, strict=True)]
         output = after.output
-    return LayerReport(output, calls, *totals, rows=tuple(rows))
+    return LayerReport(output, calls, totals[0], totals[1], totals[2], totals[3], tuple(rows))

@@ -3,6 +3,7 @@
 Each class stands on its own with torch alone: `NetworkSpec.to_python` copies its source into the file it writes.
 """
 
+# mypy: disable-error-code="no-any-return"
 # ruff: noqa: D102  (what forward does is said by the class)
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ class SelfAttention(nn.Module):
 
 class SinusoidalPositions(nn.Module):
     """Adds sines and cosines of the position to a sequence (N, T, F)."""
+
+    table: Tensor
 
     def __init__(self, length: int, features: int) -> None:
         super().__init__()

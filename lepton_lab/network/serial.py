@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lepton_lab.errors import LeptonError, PluginError, SpecError
@@ -12,7 +16,15 @@ from lepton_lab.network.catalogue import LAYERS
 from lepton_lab.plugins import install_line
 from lepton_lab.registry import BUILT_IN, USER
 
-__all__ = ["layer_from_dict", "layer_to_dict", "providers"]
+__all__ = [
+    "layer_from_dict",
+    "layer_to_dict",
+    "network_parts",
+    "providers",
+    "read_json",
+    "revived",
+    "write_whole",
+]
 
 _DEEPEST = 64  # blocks within blocks; a file that nests deeper is refused
 
@@ -103,3 +115,69 @@ def _missing(kind: str, plugin: Any, where: str) -> PluginError:
         where=where,
         do=f"Install it with: {install_line(plugin)}",
     )
+
+
+def network_parts(data: Any, newest: int) -> tuple[list[LayerSpec], dict[str, Any]]:
+    """The layers and the other values of a network in its JSON form.
+
+    Args:
+        data: What `NetworkSpec.to_dict` gave.
+        newest: The schema version that this release writes.
+
+    Raises:
+        PluginError: A layer comes from a plugin that is not installed.
+        SpecError: The description is damaged or from a newer version.
+    """
+    if not isinstance(data, Mapping):
+        raise SpecError("a network cannot be read", expected="a JSON object", received=type(data).__name__)
+    version = data.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise SpecError(
+            "a network cannot be read", expected="a schema_version", received=repr(version)[:80],
+            do="Check that the file is a network that Lepton Lab saved",
+        )  # fmt: skip
+    if version > newest:
+        raise SpecError(
+            "this network was saved by a newer version of Lepton Lab",
+            expected=f"schema_version up to {newest}",
+            received=str(version),
+            do="Update with: pip install --upgrade lepton-lab",
+        )
+    known = {"schema_version", "name", "input_shape", "input_dtype", "plugins", "layers"}
+    if set(data) - known or not isinstance(data.get("layers", []), list):
+        raise SpecError(
+            "a network cannot be read", expected=", ".join(sorted(known)), received=", ".join(map(str, data))
+        )
+    values = {key: data[key] for key in ("name", "input_shape", "input_dtype") if key in data}
+    layers = [layer_from_dict(item, where=f"layer {n}") for n, item in enumerate(data.get("layers", []), 1)]
+    return layers, values
+
+
+def revived(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of an edit, with layers where they describe layers."""
+    return {key: _revived(value, "fix", 0) for key, value in values.items()}
+
+
+def read_json(text: str | bytes) -> Any:
+    """The JSON values in a text.
+
+    Raises:
+        SpecError: It is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SpecError("a network cannot be read", expected="JSON", received=str(error)[:200]) from None
+
+
+def write_whole(target: Path, text: str) -> Path:
+    """Writes a text file, whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target

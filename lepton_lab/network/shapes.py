@@ -160,7 +160,7 @@ def _infer(layers: tuple[LayerSpec, ...], x: TensorInfo | None, name: str, rows:
 
 def _likely_inputs(layers: tuple[LayerSpec, ...]) -> list[tuple[int, ...]]:
     """Input shapes of the usual data sets that the layers can take."""
-    fitting = []
+    fitting: list[tuple[int, ...]] = []
     for shape in ((784,), (1, 28, 28), (3, 32, 32), (28, 28)):
         try:
             infer_chain(layers, TensorInfo(shape))

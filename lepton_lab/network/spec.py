@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,14 +12,22 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import nn
 
-from lepton_lab.errors import SpecError
+from lepton_lab.errors import SpecError, UnknownNameError
 from lepton_lab.network import edits
 from lepton_lab.network.base import Chain, LayerSpec, TensorInfo
 from lepton_lab.network.fixes import Fix
 from lepton_lab.network.inputs import settle_input
 from lepton_lab.network.layers.blocks import Layers
 from lepton_lab.network.naming import free_name, named_layers
-from lepton_lab.network.serial import layer_from_dict, layer_to_dict, providers
+from lepton_lab.network.serial import (
+    layer_from_dict,
+    layer_to_dict,
+    network_parts,
+    providers,
+    read_json,
+    revived,
+    write_whole,
+)
 from lepton_lab.network.shapes import NetworkCheck, NetworkShapes, check_network, infer_network
 from lepton_lab.plugins import install_line
 
@@ -62,6 +69,8 @@ class NetworkSpec(BaseModel):
         except ValidationError as error:
             detail = error.errors(include_url=False)[0]
             key = ".".join(map(str, detail["loc"]))
+            if detail["type"] == "extra_forbidden":
+                raise UnknownNameError("parameter of NetworkSpec", key, type(self).model_fields) from None
             wanted = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
             raise SpecError(
                 f"NetworkSpec cannot take this {key}", expected=f"{key}: {wanted}", received=repr(detail["input"])[:200]
@@ -241,7 +250,7 @@ class NetworkSpec(BaseModel):
                 network = network.remove(edit.path)
             elif edit.op == "set":
                 network = (
-                    network.replace(edit.path, **_revive(edit.values)) if edit.path else network.changed(**edit.values)
+                    network.replace(edit.path, **revived(edit.values)) if edit.path else network.changed(**edit.values)
                 )
             elif edit.op == "replace":
                 network = network.replace(edit.path, layer_from_dict(edit.layer))
@@ -295,6 +304,24 @@ class NetworkSpec(BaseModel):
 
         return build_network(self.infer_shapes(), device=device, seed=seed, init=init)
 
+    def to_python(self, class_name: str = "Net") -> str:
+        """A Python file with the network as a hand-written module; it runs without Lepton Lab.
+
+        Raises:
+            ShapeError: See `infer_shapes`.
+            SpecError: The name is none for a class, or a layer's class cannot be imported or copied.
+        """
+        from lepton_lab.network.codegen import to_python
+
+        return to_python(self, class_name)
+
+    @classmethod
+    def from_module(cls, module: nn.Module, input_shape: tuple[int, ...] | int | None = None) -> NetworkSpec:
+        """Reads a torch module; what cannot be read as layers becomes one opaque layer. See `read_module`."""
+        from lepton_lab.network.from_module import from_module
+
+        return from_module(module, input_shape)
+
     # Files
 
     def to_dict(self) -> dict[str, Any]:
@@ -320,51 +347,17 @@ class NetworkSpec(BaseModel):
             PluginError: A layer comes from a plugin that is not installed.
             SpecError: The description is damaged or from a newer version.
         """
-        if not isinstance(data, Mapping):
-            raise SpecError("a network cannot be read", expected="a JSON object", received=type(data).__name__)
-        version = data.get("schema_version")
-        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise SpecError(
-                "a network cannot be read", expected="a schema_version", received=repr(version)[:80],
-                do="Check that the file is a network that Lepton Lab saved",
-            )  # fmt: skip
-        if version > SCHEMA_VERSION:
-            raise SpecError(
-                "this network was saved by a newer version of Lepton Lab",
-                expected=f"schema_version up to {SCHEMA_VERSION}",
-                received=str(version),
-                do="Update with: pip install --upgrade lepton-lab",
-            )
-        known = {"schema_version", "name", "input_shape", "input_dtype", "plugins", "layers"}
-        if set(data) - known or not isinstance(data.get("layers", []), list):
-            raise SpecError(
-                "a network cannot be read", expected=", ".join(sorted(known)), received=", ".join(map(str, data))
-            )
-        values = {key: data[key] for key in ("name", "input_shape", "input_dtype") if key in data}
-        layers = [layer_from_dict(item, where=f"layer {n}") for n, item in enumerate(data.get("layers", []), 1)]
+        layers, values = network_parts(data, SCHEMA_VERSION)
         return cls(layers=layers, **values)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """The network that `to_json` wrote; see `from_dict` for its errors."""
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise SpecError("a network cannot be read", expected="JSON", received=str(error)[:200]) from None
-        return cls.from_dict(data)
+        return cls.from_dict(read_json(text))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the network to a JSON file, whole or not at all, and returns its path."""
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.to_json() + "\n")
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return target
+        return write_whole(Path(path), self.to_json() + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -389,12 +382,3 @@ def _position(layers: tuple[LayerSpec, ...], name: str) -> int:
 def _freed(layer: LayerSpec, taken: set[str]) -> LayerSpec:
     """The layer, under another name where its own is taken."""
     return layer.changed(name=free_name(layer, taken)) if layer.name in taken else layer
-
-
-def _revive(values: Mapping[str, Any]) -> dict[str, Any]:
-    def one(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return layer_from_dict(value)
-        return tuple(one(item) for item in value) if isinstance(value, list | tuple) else value
-
-    return {key: one(value) for key, value in values.items()}

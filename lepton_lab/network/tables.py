@@ -52,14 +52,15 @@ def _totals(rows: Sequence[Row]) -> tuple[int, int, int, int]:
     )
 
 
-def _indented(rows: Sequence[Row]) -> list[tuple[Row, int]]:
-    """Rows with their depth in blocks, which paths through named lists count twice."""
+def _indented(rows: Sequence[Row]) -> list[tuple[Row, str, int]]:
+    """Rows with the path below their block, and their depth."""
     open_paths: list[str] = []
-    result = []
+    result: list[tuple[Row, str, int]] = []
     for row in rows:
         while open_paths and not row.path.startswith(open_paths[-1] + "/"):
             open_paths.pop()
-        result.append((row, len(open_paths)))
+        label = row.path.removeprefix(open_paths[-1] + "/") if open_paths else row.path
+        result.append((row, label, len(open_paths)))
         open_paths.append(row.path)
     return result
 
@@ -67,8 +68,8 @@ def _indented(rows: Sequence[Row]) -> list[tuple[Row, int]]:
 def text_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: Sequence[str]) -> str:
     """The table as text, like the `summary()` that Keras prints."""
     cells = [
-        ("  " * depth + f"{row.name} ({row.kind})", str(row.output), f"{row.parameters:,}", f"{row.multiply_adds:,}")
-        for row, depth in _indented(rows)
+        ("  " * depth + f"{label} ({row.kind})", str(row.output), f"{row.parameters:,}", f"{row.multiply_adds:,}")
+        for row, label, depth in _indented(rows)
     ]
     widths = [max([len(h), *(len(c[i]) for c in cells)]) for i, h in enumerate(_HEADINGS)]
 
@@ -95,10 +96,10 @@ def text_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: S
 def html_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: Sequence[str]) -> str:
     """The table as HTML in JupyterLab's own colours."""
     body = "".join(
-        f'<tr><td style="padding-left:{8 + 16 * depth}px">{html.escape(row.name)} '
+        f'<tr><td style="padding-left:{8 + 16 * depth}px">{html.escape(label)} '
         f'<span class="k">{html.escape(row.kind)}</span></td><td><code>{html.escape(str(row.output))}</code></td>'
         f'<td class="n">{row.parameters:,}</td><td class="n">{si(row.multiply_adds)}</td></tr>'
-        for row, depth in _indented(rows)
+        for row, label, depth in _indented(rows)
     )
     parameters, trainable, operations, size = _totals(rows)
     head = "".join(f'<th scope="col"{" class=n" if i > 1 else ""}>{h}</th>' for i, h in enumerate(_HEADINGS))

@@ -81,6 +81,15 @@ class Residual(BlockSpec, WithActivation):
         return cls(body=body, activation="relu"), TensorInfo((4, 6, 6))
 
 
+def _broadcast(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape to which all stretch, N included.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    return tuple(torch.broadcast_shapes(*((2, *shape) for shape in shapes)))[1:]  # type: ignore[no-untyped-call]
+
+
 def _projection(x: TensorInfo, wanted: TensorInfo) -> list[Fix]:
     """A shortcut that brings the input to the body's shape, where one layer can do that."""
     if len(x.shape) != len(wanted.shape) or x.shape == wanted.shape:
@@ -146,7 +155,7 @@ class Parallel(BlockSpec, WithActivation):
             dtype = torch.promote_types(dtype, info.dtype)
         if self.merge != "concat":
             try:
-                return TensorInfo(tuple(torch.broadcast_shapes(*((2, *info.shape) for info in infos)))[1:], dtype)
+                return TensorInfo(_broadcast([info.shape for info in infos]), dtype)
             except RuntimeError:
                 raise Misfit(
                     f"branches of equal shape to {self.merge}", received=f"they give {gives}", fixes=self._concat(infos)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -84,9 +86,30 @@ class _Copy:
 
     def __call__(self) -> nn.Module:
         memo: dict[int, Any] = {}
-        if torch.get_default_device().type == "meta":
+        on_meta = torch.get_default_device().type == "meta"
+        if on_meta:
             for tensor in [*self.module.parameters(), *self.module.buffers()]:
                 empty = torch.empty_like(tensor, device="meta")
                 is_parameter = isinstance(tensor, nn.Parameter)
                 memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if is_parameter else empty
-        return copy.deepcopy(self.module, memo)
+        result = copy.deepcopy(self.module, memo)
+        if on_meta:
+            result.forward = partial(_on_meta, self.module, result.forward)
+        return result
+
+
+def _on_meta(module: nn.Module, forward: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """What the module gives on the meta device; where it looks at the numbers, what it gives for zeros."""
+    try:
+        return forward(x)
+    except Exception:  # torch raises different errors where numbers are asked for that do not exist
+        modes = [(m, m.training) for m in module.modules()]
+        device = next((p.device for p in module.parameters()), torch.device("cpu"))
+        try:
+            for m, _ in modes:
+                m.training = False
+            with torch.no_grad(), torch.random.fork_rng(), torch.device(device):
+                return copy.deepcopy(module)(torch.zeros(x.shape, dtype=x.dtype, device=device)).to("meta")
+        finally:
+            for m, mode in modes:
+                m.training = mode
