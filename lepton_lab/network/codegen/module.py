@@ -13,7 +13,8 @@ from lepton_lab.network.base import Call, Chain, TensorInfo
 from lepton_lab.network.codegen.blocks import Blocks, attribute
 from lepton_lab.network.codegen.expression import LINE, call, is_name, literal, render
 from lepton_lab.network.codegen.sources import Sources
-from lepton_lab.network.modules import Permute
+from lepton_lab.network.modules import Permute, RecurrentLast, RecurrentSteps
+from lepton_lab.network.token_modules import Mean, Select
 
 if TYPE_CHECKING:
     from lepton_lab.network.spec import NetworkSpec
@@ -86,7 +87,13 @@ def _network(
 ) -> str:
     init: list[str] = []
     body = _Forward()
+    last: Any = None
     for key, item in calls:
+        target = item.target if isinstance(item, Call) else None
+        if isinstance(item, Call) and target in (RecurrentLast, RecurrentSteps) and last in (nn.GRU, nn.LSTM, nn.RNN):
+            body.recurrent(last is nn.LSTM, item, sources)
+            continue
+        last = target
         function = _function(item, sources) if isinstance(item, Call) else None
         if function is not None:
             body.apply(*function)
@@ -126,6 +133,19 @@ class _Forward:
         self._flush()
         self._open = f"{before}x{after}"
 
+    def recurrent(self, lstm: bool, item: Call, sources: Sources) -> None:
+        """Takes the sequence or the last state of the recurrent layer that is open."""
+        if item.target is RecurrentSteps:
+            self._done.append(f"        x, _ = {self._open}")
+            self._open = "x"
+            return
+        self._done.append(f"        _, {'(state, _)' if lstm else 'state'} = {self._open}")
+        self._open = "state[-1]"
+        if item.args or item.kwargs:
+            sources.need("torch")
+            self._open = "torch.cat([state[-2], state[-1]], dim=1)"
+        self._flush()
+
     def apply(self, before: str, after: str) -> None:
         """Applies a function."""
         text = f"{before}{self._open}{after}"
@@ -146,7 +166,7 @@ class _Forward:
 
     def lines(self) -> list[str]:
         """All lines; the last one returns."""
-        if self._open == "x" and self._done:
+        if self._open == "x" and self._done and self._done[-1].startswith("        x = "):
             self._open = self._done.pop().removeprefix("        x = ")
         return [*self._done, f"        return {self._open}"]
 
@@ -161,6 +181,12 @@ def _function(item: Call, sources: Sources) -> tuple[str, str] | None:
     if item.target is Permute:
         dims = item.args[0] if item.args else item.kwargs["dims"]
         return "", f".permute(0, {', '.join(str(int(dim) + 1) for dim in dims)})"
+    if item.target is Select:
+        index, dim = item.args[0], item.kwargs.get("dim", 1)
+        return "", f"[{':, ' * dim}{int(index)}]"
+    if item.target is Mean:
+        keep = ", keepdim=True" if item.kwargs.get("keepdim") else ""
+        return "", f".mean({literal(item.args[0])}{keep})"
     function = _FUNCTIONS.get(item.target)
     if function is None:
         return None

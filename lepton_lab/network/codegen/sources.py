@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import __future__
 import ast
 import builtins
 import importlib.util
@@ -100,6 +101,9 @@ class Sources:
 
     def _need_globals(self, target: Any, tree: ast.AST) -> None:
         """Brings in the global names that a copied class uses."""
+        home = sys.modules.get(target.__module__)
+        if getattr(home, "annotations", None) is __future__.annotations:
+            self.need("__future__", "annotations")
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         space = vars(sys.modules.get(target.__module__, builtins))
         for name in sorted(used - {target.__name__}):

@@ -24,6 +24,7 @@ class Level:
         graph: Its steps.
         constants: Tensors that its forward makes itself, by the name of their node's target.
         path: The module's path in the one that is read.
+        drops: The functional dropouts in it; True where they are on in training and off in evaluation.
         dominators: For each step that depends on the input, the last step before it that all ways pass.
     """
 
@@ -31,6 +32,7 @@ class Level:
     graph: fx.Graph
     constants: dict[str, torch.Tensor]
     path: str
+    drops: dict[fx.Node, bool] = field(default_factory=dict)
     dominators: dict[fx.Node, fx.Node] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,40 +92,55 @@ class Level:
         graph = fx.Graph()
         copies: dict[fx.Node, fx.Node] = {start: graph.placeholder("x")}
         covered: set[fx.Node] = set()
+        root: dict[str, Any] = {}
 
         def copy(node: fx.Node) -> fx.Node:
             if node not in copies:
-                if value_of(node) == BATCH and isinstance(value_of(node), int):
+                if isinstance(value_of(node), int) and value_of(node) == BATCH:
                     copies[node] = graph.call_method("size", (copies[start], 0))
                 elif node is self.start:
                     raise Unreadable("it looks at an earlier value")
                 else:
                     for needed in node.all_input_nodes:
                         copy(needed)
-                    copies[node] = graph.node_copy(node, lambda n: copies[n])
+                    if self.drops.get(node):
+                        name = f"dropout_{len(root)}"
+                        root[name] = _dropout(node)
+                        copies[node] = graph.call_module(name, (copies[node.all_input_nodes[0]],))
+                    else:
+                        copies[node] = graph.node_copy(node, lambda n: copies[n])
                     if node in self._dynamic:
                         covered.add(node)
             return copies[node]
 
         graph.output(copy(end))
         attributes = {str(n.target) for n in graph.nodes if n.op in ("call_module", "get_attr")}
-        root: dict[str, Any] = {}
-        for name in attributes:
+        for name in attributes - set(root):
             value = self.constants.get(name)
-            root[name] = _attribute(self.module, name) if value is None else value
+            root[name] = self.attribute(name) if value is None else value
         module = fx.GraphModule(root, graph)
         for node in module.graph.nodes:
             node.meta.clear()
         return module, covered
 
+    def attribute(self, path: str) -> Any:
+        """What the module has at a path such as "encoder.weight"."""
+        value: Any = self.module
+        for part in path.split("."):
+            value = getattr(value, part)
+        return value
+
     def run(self, x: torch.Tensor) -> dict[fx.Node, Any]:
         """What each step gives for a real input; copies, so that steps in place do no harm."""
         values: dict[fx.Node, Any] = {}
-        constants = self.constants
+        constants, drops = self.constants, self.drops
 
         class Run(fx.Interpreter):
             def run_node(self, n: fx.Node) -> Any:
-                result = super().run_node(n)
+                if drops.get(n):  # it was traced in training
+                    result = self.fetch_args_kwargs_from_env(n)[0][0]
+                else:
+                    result = super().run_node(n)
                 if isinstance(result, torch.Tensor):
                     values[n] = result.clone()
                 return result
@@ -139,8 +156,9 @@ def _has_tensor(value: Any) -> bool:
     return tree_any(lambda v: isinstance(v, torch.Tensor), value)
 
 
-def _attribute(module: nn.Module, path: str) -> Any:
-    value: Any = module
-    for part in path.split("."):
-        value = getattr(value, part)
-    return value
+
+def _dropout(node: fx.Node) -> nn.Module:
+    """The module that does what a functional dropout with `training=self.training` does."""
+    kind = {"dropout2d": nn.Dropout2d, "dropout1d": nn.Dropout1d, "alpha_dropout": nn.AlphaDropout}
+    p = node.kwargs.get("p", node.args[1] if len(node.args) > 1 else 0.5)
+    return kind.get(getattr(node.target, "__name__", ""), nn.Dropout)(p)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ class Found:
         parts: For a block, its lists by name.
         owned: The parameters and buffers behind it.
         note: What to tell the user about it.
+        hint: What its name begins with where it has no name of its own.
     """
 
     layer: LayerSpec
@@ -48,6 +50,7 @@ class Found:
     parts: dict[str, list[Found]] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     note: str = ""
+    hint: str = ""
 
     def walk(self) -> Iterator[Found]:
         """This one and all inside it."""
@@ -71,11 +74,14 @@ def plain(
     source: nn.Module | None = None,
     state: Mapping[str, torch.Tensor] | None = None,
     covers: set[fx.Node] | None = None,
+    owned: frozenset[int] | None = None,
+    note: str = "",
 ) -> Found:
     """A layer; its weights are those of `source` unless `state` says which."""
     tensors = dict(source.state_dict(keep_vars=True)) if source is not None and state is None else dict(state or {})
     covered = {end} if covers is None else covers
-    return Found(layer, level, start, end, covered, stem, tensors, owned=frozenset(map(id, tensors.values())))
+    behind = frozenset(map(id, tensors.values())) if owned is None else owned
+    return Found(layer, level, start, end, covered, stem, tensors, owned=behind, note=note)
 
 
 def opaque(level: Level, start: fx.Node, end: fx.Node, reason: str) -> Found:
@@ -90,7 +96,8 @@ def opaque(level: Level, start: fx.Node, end: fx.Node, reason: str) -> Found:
         module, covered = level.carve(start, end)
         owner = type(level.module)
         name = f"{owner.__module__}.{owner.__qualname__}"
-        what, stem = f"a part of the forward of {level.path or 'the module'!r} ({owner.__name__})", "part"
+        what, stem = f"a part of the forward of {owner.__name__}", "part"
+        what += f" at {level.path!r}" if level.path else ""
     tensors = [*module.parameters(), *module.buffers()]
     note = (
         f"{what} stays as it is and cannot be edited: {reason}. "
@@ -122,7 +129,7 @@ def assemble(items: list[Found], prefix: str = "") -> tuple[tuple[LayerSpec, ...
     behind: dict[str, Found] = {}
     wished = {item.stem for item in items}
     for item in items:
-        name = item.stem or free_name(item.layer, taken | wished)
+        name = item.stem or _free(item, taken | wished)
         number = 2
         while name in taken:
             name, number = f"{item.stem}_{number}", number + 1
@@ -142,6 +149,12 @@ def assemble(items: list[Found], prefix: str = "") -> tuple[tuple[LayerSpec, ...
             values["layers"] = lists[""]
         layers.append(item.layer.changed(**values))
     return tuple(layers), behind
+
+
+def _free(item: Found, taken: set[str]) -> str:
+    if not item.hint:
+        return free_name(item.layer, taken)
+    return next(name for number in count(1) if (name := f"{item.hint}_{number}") not in taken)
 
 
 def _path(level: Level, target: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lepton_lab.errors import LeptonError
+from lepton_lab.network import modules as ours
 from lepton_lab.network.base import Call, LayerSpec, TensorInfo
 from lepton_lab.network.catalogue import LAYERS
 from lepton_lab.network.from_module.trace import Unreadable
@@ -31,7 +32,7 @@ def spec_class(module: nn.Module) -> type[LayerSpec] | None:
 
 def is_known(module: nn.Module) -> bool:
     """Whether modules of this class are layers of the catalogue."""
-    return spec_class(module) is not None
+    return spec_class(module) is not None or _special(module) is not None
 
 
 def layer_of(module: nn.Module, x: TensorInfo) -> LayerSpec:
@@ -40,12 +41,17 @@ def layer_of(module: nn.Module, x: TensorInfo) -> LayerSpec:
     Raises:
         Unreadable: There is none, or it would build another module.
     """
-    cls = spec_class(module)
+    cls, values = spec_class(module), None
+    special = _special(module)
+    if special is not None:
+        kind, values = special
+        cls = LAYERS[kind]
     if cls is None:
         raise Unreadable(f"the catalogue has no layer {type(module).__name__}")
     if cls is LAYERS["Identity"]:
         return cls()
-    values = _values(cls, module)
+    if values is None:
+        values = _values(cls, module)
     sizes = {key: value for key, value in values.items() if key in _SIZES and not cls.model_fields[key].is_required()}
     lean = {key: value for key, value in values.items() if key not in sizes}
     why = f"the layer {cls.kind} does not have all of its options"
@@ -59,6 +65,30 @@ def layer_of(module: nn.Module, x: TensorInfo) -> LayerSpec:
         if len(calls) == 1 and isinstance(calls[0][1], Call) and same_module(_meta(calls[0][1]), module):
             return layer
     raise Unreadable(why[:200])
+
+
+def _special(module: nn.Module) -> tuple[str, dict[str, Any]] | None:
+    """Kind and parameters of layers whose modules do not keep their parameters under the same names."""
+    if type(module) is nn.TransformerEncoderLayer:
+        function = getattr(module.activation, "__name__", "")
+        return "TransformerEncoderLayer", {
+            "num_heads": module.self_attn.num_heads,
+            "dim_feedforward": module.linear1.out_features,
+            "dropout": module.dropout.p,
+            "activation": function if function in ("relu", "gelu") else type(module.activation).__name__.lower(),
+            "norm_first": module.norm_first,
+        }
+    if type(module) is ours.SelfAttention:
+        inner = module.attention
+        return "MultiheadAttention", {
+            "num_heads": inner.num_heads,
+            "dropout": inner.dropout,
+            "bias": inner.in_proj_bias is not None,
+            "causal": module.causal,
+        }
+    if type(module) in (ours.SinusoidalPositions, ours.LearnedPositions):
+        return "PositionalEncoding", {"mode": "learned" if type(module) is ours.LearnedPositions else "sinusoidal"}
+    return None
 
 
 def _meta(call: Call) -> nn.Module:

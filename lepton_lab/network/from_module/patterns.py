@@ -13,6 +13,7 @@ from lepton_lab.network.catalogue import LAYERS, layer
 from lepton_lab.network.from_module.functions import name_of
 from lepton_lab.network.from_module.graph import Level
 from lepton_lab.network.from_module.items import Found, plain, readable
+from lepton_lab.network.modules import RecurrentLast, RecurrentSteps
 from lepton_lab.network.from_module.trace import Unreadable, shape_of, value_of
 
 __all__ = ["learned", "wrapped"]
@@ -26,7 +27,14 @@ def wrapped(level: Level, node: fx.Node) -> tuple[fx.Node, Found] | None:
     """
     picks: list[Any] = []
     call = node
-    while call.op == "call_function" and name_of(call) == "getitem":
+    both = _both_directions(node)
+    if both is not None:
+        call, picks = both, ["both"]
+    elif node.op == "call_module" and len(node.args) == 1 and isinstance(node.args[0], fx.Node):
+        taker = level.module.get_submodule(str(node.target))
+        if isinstance(taker, RecurrentLast | RecurrentSteps):
+            call, picks = node.args[0], [0 if isinstance(taker, RecurrentSteps) else "last"]
+    while call.op == "call_function" and name_of(call) == "getitem" and not level.good(call.args[0]):  # type: ignore[arg-type]
         picks.insert(0, call.args[1])
         call = call.args[0]  # type: ignore[assignment]
     if call.op != "call_module" or call is node or isinstance(value_of(call), torch.Tensor):
@@ -49,11 +57,38 @@ def wrapped(level: Level, node: fx.Node) -> tuple[fx.Node, Found] | None:
 
 
 def _between(call: fx.Node, node: fx.Node) -> set[fx.Node]:
-    covers = {call}
-    while node is not call:
-        covers.add(node)
-        node = node.args[0]  # type: ignore[assignment]
+    covers, todo = {call}, [node]
+    while todo:
+        one = todo.pop()
+        if one not in covers:
+            covers.add(one)
+            todo += one.all_input_nodes
     return covers
+
+
+def _both_directions(node: fx.Node) -> fx.Node | None:
+    """The recurrent layer whose last two states `node` puts side by side, as for both directions."""
+    if name_of(node) not in ("cat", "concat") or not node.args or not isinstance(node.args[0], tuple | list):
+        return None
+    dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    picked = list(node.args[0])
+    if dim not in (1, -1) or len(picked) != 2 or not all(isinstance(p, fx.Node) and name_of(p) == "getitem" for p in picked):
+        return None
+    places = [_place(p) for p in picked]
+    states = picked[0].args[0]
+    if places != [-2, -1] or picked[1].args[0] is not states:
+        return None
+    while isinstance(states, fx.Node) and name_of(states) == "getitem":
+        states = states.args[0]
+    return states if isinstance(states, fx.Node) and states.op == "call_module" else None
+
+
+def _place(node: fx.Node) -> Any:
+    """The index of a step of the first axis: -1 for x[-1] and x[-1, :, :]."""
+    index = node.args[1]
+    if isinstance(index, tuple) and all(i == slice(None) for i in index[1:]):
+        return index[0]
+    return index
 
 
 def _attention_input(call: fx.Node, module: nn.MultiheadAttention, picks: list[Any]) -> fx.Node:
@@ -86,8 +121,11 @@ def _recurrent(module: nn.RNNBase, picks: list[Any]) -> LayerSpec:
         raise Unreadable("it takes the steps before the batch (batch_first=False), or projects its states")
     lstm = isinstance(module, nn.LSTM)
     sequence = picks == [0]
+    directions = picks == ["both"] and module.bidirectional
     state = picks[:2] == [1, 0] and picks[2:] if lstm else picks[:1] == [1] and picks[1:]
+    state = [i[0] if isinstance(i, tuple) and all(j == slice(None) for j in i[1:]) else i for i in state or []]
     last = state in ([-1], [module.num_layers - 1]) and not module.bidirectional
+    last = last or picks == ["last"] or directions
     if not sequence and not last:
         raise Unreadable("it uses states that no layer gives")
     kind = type(module).__name__
@@ -105,7 +143,7 @@ def _recurrent(module: nn.RNNBase, picks: list[Any]) -> LayerSpec:
         if values[key] not in (True, 0.0, "tanh"):
             raise Unreadable(f"the layer {kind} has no option {key}")
         del values[key]
-    values["return_sequences"] = sequence
+    values["output"] = "sequence" if sequence else "last"
     try:
         return layer(kind, **values)
     except LeptonError as error:
@@ -154,6 +192,9 @@ def learned(level: Level, node: fx.Node, x: fx.Node) -> Found | None:
     other = node.args[1] if node.args[0] is x else node.args[0]
     if not isinstance(other, fx.Node) or level.is_dynamic(other):
         return None
+    positions = _positions(level, other, x) if "add" in name else None
+    if positions is not None:
+        return plain(positions[0], level, x, node, **positions[1])
     tensor = _parameter(level, _source(other))
     if tensor is None:
         return None
@@ -167,6 +208,39 @@ def learned(level: Level, node: fx.Node, x: fx.Node) -> Found | None:
     return plain(one, level, x, node, stem=_stem(other), state={key: tensor})
 
 
+def _positions(level: Level, node: fx.Node, x: fx.Node) -> tuple[LayerSpec, dict[str, Any]] | None:
+    """A positional encoding of a sequence, learned or of waves, that `node` gives."""
+    shape = shape_of(x)
+    while isinstance(node, fx.Node) and name_of(node) in ("getitem", "expand", "unsqueeze", "to", "repeat"):
+        node = node.args[0]  # type: ignore[assignment]
+    if len(shape) != 2 or not isinstance(node, fx.Node):
+        return None
+    length, features = shape
+    if node.op == "call_module" and isinstance(table := level.module.get_submodule(str(node.target)), nn.Embedding):
+        index = node.args[0]
+        while isinstance(index, fx.Node) and name_of(index) in ("unsqueeze", "expand"):
+            index = index.args[0]
+        steps = level.constants.get(str(index.target)) if isinstance(index, fx.Node) else None
+        if steps is None or not torch.equal(steps.flatten().cpu(), torch.arange(length)):
+            return None
+        weight, stem = table.weight, readable(str(node.target))
+    elif node.op == "get_attr" and str(node.target) not in level.constants:
+        weight, stem = level.attribute(str(node.target)), readable(str(node.target))
+    else:
+        return None
+    rows = weight.reshape(-1, weight.shape[-1]) if weight.ndim == 2 or weight.shape[0] == 1 else weight[:0, 0]
+    if len(rows) < length or rows.shape[-1] != features:
+        return None
+    if not isinstance(weight, nn.Parameter):
+        waves = layer("PositionalEncoding")
+        made = waves.calls(TensorInfo(shape))[0][1].build()
+        same = torch.allclose(made(torch.zeros(1, length, features))[0], rows[:length].cpu(), atol=1e-5)
+        return (waves, {"stem": stem}) if same else None
+    note = f"{stem!r} has {len(rows)} positions; the network keeps the first {length}." if len(rows) > length else ""
+    values = {"stem": stem, "state": {"table": rows[:length]}, "owned": frozenset({id(weight)}), "note": note}
+    return layer("PositionalEncoding", mode="learned"), values
+
+
 def _source(node: Any) -> Any:
     """The parameter behind steps that only repeat it along the batch."""
     while isinstance(node, fx.Node) and name_of(node) in ("expand", "repeat", "expand_as"):
@@ -177,9 +251,7 @@ def _source(node: Any) -> Any:
 def _parameter(level: Level, node: Any) -> nn.Parameter | None:
     if not isinstance(node, fx.Node) or node.op != "get_attr" or str(node.target) in level.constants:
         return None
-    value: Any = level.module
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
+    value = level.attribute(str(node.target))
     return value if isinstance(value, nn.Parameter) and value.is_floating_point() else None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from lepton_lab.network.base import LayerSpec, TensorInfo
+from lepton_lab.network.base import LayerSpec, TensorInfo, snake_case
 from lepton_lab.network.catalogue import layer
 from lepton_lab.network.from_module.functions import JOINS, function_layer, name_of, operands
 from lepton_lab.network.from_module.graph import Level
@@ -18,6 +19,7 @@ from lepton_lab.network.from_module.patterns import learned, wrapped
 from lepton_lab.network.from_module.trace import BATCH, ShapeTracer, Unreadable, shape_of, value_of
 from lepton_lab.network.layers.activations import activation_layer, activation_names
 from lepton_lab.network.layers.blocks import Parallel, Residual
+from lepton_lab.network.layers.tokens import Select
 
 __all__ = ["Reader"]
 
@@ -38,8 +40,8 @@ class Reader:
         with self.fake:
             return torch.zeros((BATCH, *x.shape), dtype=x.dtype)  # type: ignore[return-value]
 
-    def level(self, module: nn.Module, example: FakeTensor, path: str) -> tuple[Level, dict[fx.Node, bool]]:
-        """The graph of a module, and for each dropout whether it is on in training only.
+    def level(self, module: nn.Module, example: FakeTensor, path: str) -> Level:
+        """The graph of a module.
 
         Raises:
             Unreadable: Its forward cannot be followed, or it differs in training by more than dropout.
@@ -64,7 +66,7 @@ class Reader:
                 same = str((a.args, a.kwargs)) == str((b.args, b.kwargs))
         if not same:
             raise Unreadable("its forward takes other steps in training than in evaluation")
-        return Level(module, graph, tracer.constants, path), drops
+        return Level(module, graph, tracer.constants, path, drops)
 
     def _trace(self, module: nn.Module, example: FakeTensor) -> tuple[ShapeTracer, fx.Graph]:
         def inline(child: nn.Module, args: tuple[Any, ...], single: bool) -> bool:
@@ -82,8 +84,8 @@ class Reader:
         Raises:
             Unreadable: Nothing of it can be read.
         """
-        level, drops = self.level(module, example, path)
-        return _Chain(self, level, drops).between(level.start, level.end)
+        level = self.level(module, example, path)
+        return _Chain(self, level).between(level.start, level.end)
 
 
 def _training(node: fx.Node) -> bool:
@@ -94,8 +96,8 @@ def _training(node: fx.Node) -> bool:
 class _Chain:
     """Takes one graph apart."""
 
-    def __init__(self, reader: Reader, level: Level, drops: dict[fx.Node, bool]) -> None:
-        self.reader, self.level, self.drops = reader, level, drops
+    def __init__(self, reader: Reader, level: Level) -> None:
+        self.reader, self.level = reader, level
 
     def between(self, start: fx.Node, end: fx.Node) -> list[Found]:
         """The layers that lead from one step's value to another's."""
@@ -132,7 +134,7 @@ class _Chain:
                 return self._join(node, [x, x])
             if name_of(node) in ("cat", "concat", "concatenate"):
                 return self._join(node, list(_parts(node)))
-            layers = function_layer(node, x, self.drops.get(node, True))
+            layers = function_layer(node, x, level.drops.get(node, True))
             return x, [plain(one, level, x, node) for one in layers]
         if name_of(node) in JOINS:
             return self._join(node, list(operands(node)))
@@ -158,12 +160,17 @@ class _Chain:
         except Unreadable:
             if type(child).__module__.startswith("torch.nn.") and not isinstance(child, _OPEN):
                 raise
+        if isinstance(child, nn.TransformerEncoder):
+            modules = [*child.layers, *([child.norm] if child.norm is not None else [])]
+            names = [*(f"layers_{number}" for number in range(len(child.layers))), "norm"]
+            parts = [plain(layer_of(m, info), level, x, node, stem=s, source=m) for s, m in zip(names, modules, strict=False)]
+            return [Found(layer("SubNetwork"), level, x, node, {node}, stem, parts={"": parts}, hint="encoder")]
         path = f"{level.path}.{node.target}" if level.path else str(node.target)
         inside = branch(self.reader.read(child, value_of(x), path))
         if len(inside) <= 1:
             return [item.at(level, x, node, stem) for item in inside]
-        block = Found(layer("SubNetwork"), level, x, node, {node}, stem, parts={"": inside})
-        return [block]
+        hint = "" if type(child) is nn.Sequential else snake_case(type(child).__name__)
+        return [Found(layer("SubNetwork"), level, x, node, {node}, stem, parts={"": inside}, hint=hint)]
 
     def _join(self, node: fx.Node, values: list[Any]) -> tuple[fx.Node, list[Found]]:
         level = self.level
@@ -200,7 +207,7 @@ class _Chain:
         return x, [Found(block, level, x, node, covered | {node}, parts=parts)]
 
 
-_OPEN = (nn.Sequential,)
+_OPEN = (nn.Sequential, nn.TransformerEncoder)
 
 
 def _matching(values: list[fx.Node]) -> bool:
@@ -227,8 +234,18 @@ def _folded(items: list[Found]) -> list[Found]:
                 parts = (last.level, last.start, item.end, covers, last.stem)
                 result[-1] = Found(block, *parts, parts=last.parts)
                 continue
+        if last is not None and _takes_last(item.layer) and getattr(last.layer, "output", "") == "sequence":
+            if last.state and not getattr(last.layer, "bidirectional", True) and item.level is last.level:
+                result[-1] = replace(
+                    last, layer=last.layer.changed(output="last"), end=item.end, covers=last.covers | item.covers
+                )
+                continue
         result.append(item)
     return result
+
+
+def _takes_last(one: LayerSpec) -> bool:
+    return isinstance(one, Select) and one.index == -1 and one.dim == 1
 
 
 def _activation(one: LayerSpec) -> str | None:

@@ -132,6 +132,8 @@ class ShapeTracer(fx.Tracer):
         inline: Asked with a child, its arguments and whether it gives one tensor.
     """
 
+    proxy_buffer_attributes = True
+
     def __init__(
         self, fake: FakeTensorMode, example: FakeTensor, inline: Callable[[nn.Module, tuple[Any, ...], bool], bool]
     ) -> None:
