@@ -74,7 +74,7 @@ class DecodedCache:
             whole = array.dtype == np.uint8 and notes["checksum"] == _checksum(array_path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError):
             whole = False
         if not whole:
             self._remove(key)

@@ -84,7 +84,7 @@ class ImagePreprocessing(Preprocessing):
             mean, std = (v.to(x.device)[:, None, None] for v in (self.mean, self.std))
             self._on[x.device] = mean, 1 / std
         mean, scale = self._on[x.device]
-        return (x.to(torch.float32) - mean).mul_(scale)
+        return (x - mean).mul_(scale)  # uint8 becomes float32 in the subtraction, without a copy between
 
     @override
     def settings(self) -> dict[str, Any]:

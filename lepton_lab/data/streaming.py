@@ -131,6 +131,9 @@ class StreamSplit(Split):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches as stored, uint8 on the CPU, in the given order of positions.
 
+        A batch's memory is used again for a later one unless it is pinned: allocating anew made the heap grow to
+        several times what was in use.
+
         Raises:
             DataError: Nothing of a class can be read any more, or `batch_size` is below 1.
 
@@ -151,17 +154,22 @@ class StreamSplit(Split):
             return
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="lepton-stream")
         pending: deque[_Pending] = deque()
+        spare: list[Tensor] = []
         try:
             while True:
                 for start in islice(starts, ahead - len(pending)):
-                    pending.append(self._submit(pool, order[start : start + batch_size], pin))
+                    rows = order[start : start + batch_size]
+                    fits = spare and len(spare[-1]) >= len(rows)
+                    buffer = spare.pop()[: len(rows)] if fits else self._buffer(len(rows), pin)
+                    pending.append(self._submit(pool, rows, buffer))
                 if not pending:
                     return
                 batch = pending.popleft()
                 for future in batch.work:
                     future.result()
                 yield batch.pixels, batch.y
-                del batch
+                if not pin:
+                    spare.append(batch.pixels)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -202,8 +210,7 @@ class StreamSplit(Split):
     def _buffer(self, count: int, pin: bool) -> Tensor:
         return torch.empty((count, *self.preprocessing.wanted.shape), dtype=torch.uint8, pin_memory=pin)
 
-    def _submit(self, pool: ThreadPoolExecutor, rows: Tensor, pin: bool) -> _Pending:
-        pixels = self._buffer(len(rows), pin)
+    def _submit(self, pool: ThreadPoolExecutor, rows: Tensor, pixels: Tensor) -> _Pending:
         array, positions = pixels.numpy(), rows.tolist()
         work = [
             pool.submit(self._fill, array[start : start + _CHUNK], positions[start : start + _CHUNK])
