@@ -1,7 +1,7 @@
-"""Checkpoints: everything that the next step depends on, in safetensors beside JSON with its checksum.
+"""Checkpoints: all that the next step depends on, in safetensors beside JSON with its checksum.
 
-A checkpoint is `NAME.safetensors` and `NAME.json`; each is written beside its place, flushed and renamed, the JSON last.
-So there is either a whole checkpoint or none, and a damaged one is told by its checksum and passed over.
+A checkpoint is `NAME.safetensors` and `NAME.json`; each is written beside its place, flushed and renamed, the JSON
+last. So there is either a whole checkpoint or none, and a damaged one is told by its checksum and passed over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from torch import Tensor, nn
 
 from lepton_lab.errors import CheckpointError
 
-__all__ = ["CheckpointWriter", "Snapshot", "architecture", "load_checkpoint", "load_model", "newest_checkpoint", "save_checkpoint"]
+__all__ = [
+    "CheckpointWriter",
+    "Snapshot",
+    "architecture",
+    "load_checkpoint",
+    "load_model",
+    "newest_checkpoint",
+    "save_checkpoint",
+]
 
 SCHEMA_VERSION = 1
 _KEPT = 2  # periodic checkpoints that are kept, so that a damaged one leaves an older one

@@ -75,6 +75,12 @@ class Controls:
             self.pending = False
             return commands
 
+    def poke(self) -> None:
+        """Makes the training thread look, though there is no order."""
+        with self._changed:
+            self.pending = True
+            self._changed.notify_all()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until an order waits; returns whether one does."""
         with self._changed:

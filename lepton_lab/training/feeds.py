@@ -55,6 +55,7 @@ class Feed(ABC):
         """Takes a batch back, to hand its samples out once more."""
         self.position -= len(batch[1])
 
+    @abstractmethod
     def close(self) -> None:
         """Gives memory back."""
 

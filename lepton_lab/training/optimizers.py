@@ -122,6 +122,7 @@ class FusedOptimizer(EngineOptimizer):
         self._lr = lr
         self._kernel = getattr(torch, entry.fused)
         self._adam = name != "sgd"
+        self._counters: list[Tensor] = []
         if self._adam:
             keys = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.options["amsgrad"] else [])]
         else:
@@ -130,7 +131,8 @@ class FusedOptimizer(EngineOptimizer):
             k: [torch.zeros_like(p, memory_format=torch.preserve_format) for p in self.params] for k in keys
         }
         if self._adam:
-            self.state["step"] = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.params]
+            count = torch.zeros((), dtype=torch.float32, device=self.params[0].device)
+            self.state["step"] = [count] * len(self.params)  # one counter, as long as all parameters take every step
         self._bind()
 
     @property
@@ -152,6 +154,7 @@ class FusedOptimizer(EngineOptimizer):
         if self._adam:
             self._lists = [self.state["exp_avg"], self.state["exp_avg_sq"], self.state.get("max_exp_avg_sq", [])]
             self._lists.append(self.state["step"])
+            self._counters = list({id(t): t for t in self.state["step"]}.values())
             self._keywords = {
                 "beta1": o["betas"][0], "beta2": o["betas"][1], "weight_decay": o["weight_decay"], "eps": o["eps"],
                 "amsgrad": o["amsgrad"], "maximize": o["maximize"], "grad_scale": None, "found_inf": None,
@@ -169,8 +172,12 @@ class FusedOptimizer(EngineOptimizer):
         grads = [p.grad for p in self.params]
         try:
             with torch.no_grad():
+                for count in self._counters:
+                    count += 1
                 self._kernel(self.params, grads, *self._lists, lr=self._lr, **self._keywords)
-        except TypeError:
+        except TypeError:  # a parameter without gradient
+            for count in self._counters:
+                count -= 1
             self._step_some()
 
     def _step_some(self) -> None:
@@ -180,8 +187,13 @@ class FusedOptimizer(EngineOptimizer):
             if kept:
                 raise TrainingError(f"{self.name} cannot take these gradients", do="Use another optimizer")
             return
+        if self._adam and len(self._counters) == 1:
+            self.state["step"] = [t.clone() for t in self.state["step"]]
+            self._bind()
         lists = [[values[i] for i in kept] if values else [] for values in self._lists]
         with torch.no_grad():
+            if self._adam:
+                torch._foreach_add_([self.state["step"][i] for i in kept], 1)
             params = [self.params[i] for i in kept]
             self._kernel(params, [p.grad for p in params], *lists, lr=self._lr, **self._keywords)
 
@@ -193,6 +205,10 @@ class FusedOptimizer(EngineOptimizer):
 
     @override
     def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        counts = {float(t) for name, t in tensors.items() if name.endswith(".step")}
+        if self._adam and len(counts) > 1:
+            self.state["step"] = [t.clone() for t in self.state["step"]]
+            self._bind()
         with torch.no_grad():
             for key, values in self.state.items():
                 for i, t in enumerate(values):

@@ -51,7 +51,8 @@ class TrainSettings:
         monitor_mode: "min", "max", or "auto" by the name.
         patience: Epochs without improvement before the run stops early; None never stops.
         min_delta: What counts as an improvement.
-        restore_best: Whether the best weights replace the last ones when the run ends.
+        restore_best: Whether the best weights replace the last ones when the run finishes; None where `patience` is
+            given. A run that is stopped keeps the best ones in any case.
         checkpoint_every: Epochs between two periodic checkpoints; None for none.
         checkpoint_seconds: Seconds between two checkpoints within an epoch; None for none.
         shuffle: Whether each epoch draws a new order.
@@ -87,7 +88,7 @@ class TrainSettings:
     monitor_mode: str = "auto"
     patience: int | None = None
     min_delta: float = 0.0
-    restore_best: bool = False
+    restore_best: bool | None = None
     checkpoint_every: int | None = 1
     checkpoint_seconds: float | None = 30.0
     shuffle: bool = True

@@ -1,0 +1,76 @@
+"""What a trained run says about data: measures on a split, and predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lepton_lab.errors import DataError
+from lepton_lab.training.losses import final_activation
+from lepton_lab.training.setup import autocast_type, evaluating, make_head
+from lepton_lab.training.validate import measure
+
+if TYPE_CHECKING:
+    from lepton_lab.data import DataBundle
+    from lepton_lab.training.run import Run
+
+__all__ = ["evaluate_run", "predict", "predict_run"]
+
+
+def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, float]:
+    """See `Run.evaluate`."""
+    plan = run._needs_plan()
+    data = data or plan.data
+    if split not in data.splits:
+        raise DataError(
+            f"{data.name!r} has no {split} split", expected="one of " + ", ".join(data.splits), do="Name another split"
+        )
+    if split == "test":
+        run.test_looks += 1
+        run.history.add_event("test look", f"looked at the test set for the {run.test_looks}. time")
+    module = run.module
+    device = _device_of(module)
+    head = make_head(module, data, plan.settings, plan.loss, device)
+    found = measure(
+        module, head.forward, head.loss, data.splits[split], plan.metrics, head.about,
+        batch_size=plan.settings.batch_size, autocast=autocast_type(plan.settings.precision, device),
+    )  # fmt: skip
+    assert found is not None
+    return found
+
+
+def predict_run(run: Run, x: Any, batch_size: int) -> Tensor:
+    """See `Run.predict`."""
+    plan = run._needs_plan()
+    if not isinstance(x, Tensor):
+        x = plan.data.preprocessing(np.asarray(x) if isinstance(x, list) else x)
+    output = predict(run.module, x, batch_size)
+    if plan.loss is not None or str(plan.data.task) == "regression" or _ends_in_probabilities(run.module, output):
+        return output
+    if str(plan.data.task) == "multilabel" or output.dim() < 2 or output.shape[1] == 1:
+        return output.sigmoid()
+    return output.softmax(1)
+
+
+def predict(module: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
+    """What a module puts out for prepared samples, in evaluation mode, on the CPU."""
+    device = _device_of(module)
+    with evaluating(module), torch.inference_mode():
+        parts = [module(part.to(device)).float().cpu() for part in x.split(batch_size)]
+    return torch.cat(parts).clone() if parts else torch.empty(0)
+
+
+def _ends_in_probabilities(module: nn.Module, output: Tensor) -> bool:
+    if final_activation(module)[1] is not None:
+        return True
+    if output.dim() < 2 or output.shape[1] < 2:
+        return False
+    rows = output.sum(1)
+    return bool((output >= 0).all()) and bool(torch.allclose(rows, torch.ones_like(rows), atol=1e-3))
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    return next((p.device for p in module.parameters()), torch.device("cpu"))

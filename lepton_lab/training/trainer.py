@@ -1,0 +1,385 @@
+"""`Trainer`: a module, how to train it, and `start`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lepton_lab.data import DataBundle, from_arrays, load_source
+from lepton_lab.errors import TrainingError
+from lepton_lab.network import NetworkSpec
+from lepton_lab.training import recording
+from lepton_lab.training.callbacks import EarlyStopping
+from lepton_lab.training.checkpoint import Snapshot, newest_checkpoint
+from lepton_lab.training.history import History
+from lepton_lab.training.loop import train
+from lepton_lab.training.losses import LOSSES
+from lepton_lab.training.metrics import default_metrics, metric_name
+from lepton_lab.training.optimizers import OPTIMIZERS
+from lepton_lab.training.plan import Plan
+from lepton_lab.training.progress_line import follow
+from lepton_lab.training.run import Run
+from lepton_lab.training.schedules import make_schedule
+from lepton_lab.training.settings import TrainSettings
+from lepton_lab.training.setup import describe_data
+from lepton_lab.training.slots import Slots, default_slots
+
+__all__ = ["StartRequest", "Trainer", "fork_run", "resume_run", "start_spec"]
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """A training as plain data, for another process to start.
+
+    Attributes:
+        network: `NetworkSpec.to_dict()`.
+        data: What `load_source` loads.
+        settings: `TrainSettings.to_json()`.
+        name: What to call the run.
+        options: Further keyword arguments of `start`.
+    """
+
+    network: Mapping[str, Any]
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    name: str = ""
+    options: Mapping[str, Any] | None = None
+
+
+class Trainer:
+    """Trains a module, or new modules of a network's specification.
+
+    A module is trained in place, one run at a time. A specification is a recipe: each `start` builds new weights from
+    the seed.
+
+    Args:
+        network: Any `nn.Module`, or a `NetworkSpec`.
+        loss: A name, or a function of outputs and targets; "auto" chooses by the data's task.
+        optimizer: A name, a class or function that builds one from the parameters, or a `torch.optim.Optimizer`.
+        lr: Learning rate; None for the usual one.
+        metrics: Names, torchmetrics metrics or functions of outputs and targets; None chooses by the data's task.
+        schedule: Name of a learning-rate schedule, or a dict of its "name" and options.
+        callbacks: `Callback`s, or objects with methods of Keras's names.
+        **settings: Everything else that `TrainSettings` knows: `momentum`, `weight_decay`, `precision`, `compile`,
+            `clip_norm`, `accumulate`, `label_smoothing`, `class_weights`, `ema`, `seed`, `deterministic`, `device`, …
+
+    Raises:
+        UnknownNameError: A loss, optimizer, metric, schedule or setting that does not exist.
+        TrainingError: A setting that cannot be used.
+
+    Example:
+        >>> run = Trainer(module, optimizer="sgd", lr=0.1).start(data, epochs=5)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | NetworkSpec,
+        loss: str | Callable[..., Any] = "auto",
+        optimizer: Any = "adam",
+        lr: float | None = None,
+        metrics: Sequence[Any] | None = None,
+        schedule: str | Mapping[str, Any] | None = None,
+        callbacks: Sequence[Any] = (),
+        **settings: Any,
+    ) -> None:
+        if not isinstance(network, nn.Module | NetworkSpec):
+            raise TrainingError(
+                "this cannot be trained", expected="an nn.Module or a NetworkSpec", received=type(network).__name__
+            )
+        self.spec = network if isinstance(network, NetworkSpec) else None
+        self.module = network if isinstance(network, nn.Module) else None
+        self.callbacks = [c for c in callbacks if not isinstance(c, EarlyStopping)]
+        for stopping in (c for c in callbacks if isinstance(c, EarlyStopping)):
+            settings = {**stopping.settings(), **settings}
+        self._loss = None if isinstance(loss, str) else loss
+        self._optimizer = None if isinstance(optimizer, str) else optimizer
+        self._metrics = None if metrics is None else tuple([metrics] if isinstance(metrics, str) else metrics)
+        for metric in self._metrics or ():
+            metric_name(metric)
+        if isinstance(loss, str) and loss != "auto":
+            LOSSES.entry(loss)
+        if isinstance(optimizer, Mapping):
+            options = dict(optimizer)
+            optimizer, self._optimizer = str(options.pop("name")), None
+            settings["optimizer_args"] = options
+        if isinstance(optimizer, str):
+            optimizer = OPTIMIZERS.entry(optimizer.lower()).name
+        schedule_args = settings.pop("schedule_args", None)
+        if isinstance(schedule, Mapping):
+            schedule_args = {k: v for k, v in schedule.items() if k != "name"}
+            schedule = str(schedule["name"])
+        make_schedule(schedule, schedule_args)
+        if settings.get("class_weights") is not None and not isinstance(settings["class_weights"], str):
+            settings["class_weights"] = tuple(float(w) for w in settings["class_weights"])
+        self.settings = TrainSettings().changed(
+            loss=loss if isinstance(loss, str) else _name_of(loss),
+            optimizer=optimizer if isinstance(optimizer, str) else _name_of(optimizer),
+            lr=lr,
+            metrics=("auto",) if self._metrics is None else tuple(metric_name(m) for m in self._metrics),
+            schedule=schedule,
+            schedule_args=schedule_args,
+            **settings,
+        )
+        self._run: Run | None = None
+
+    def start(
+        self,
+        data: DataBundle | tuple[Any, Any],
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        *,
+        validation_data: tuple[Any, Any] | None = None,
+        name: str = "",
+        where: str = "thread",
+        recorder: recording.Recorder | None = None,
+        record: bool = True,
+        run_id: str | None = None,
+        folder: str | Path | None = None,
+        slots: Slots | None = None,
+        resume_from: Snapshot | None = None,
+        history: History | None = None,
+        parent: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> Run:
+        """Starts training in the background and returns at once.
+
+        Args:
+            data: A `DataBundle`, or samples and targets.
+            epochs: Epochs to train.
+            batch_size: Samples a step.
+            validation_data: Samples and targets to validate on; for a bundle, in place of its own.
+            name: What to call the run.
+            where: "thread" for this process, or a place that upper layers offer, such as "worker".
+            recorder: Keeps the run's record; the default one where None.
+            record: Whether to keep a record at all.
+            run_id: The run's id; a new one where None.
+            folder: Where checkpoints go where nobody records the run.
+            slots: In which line to wait; the process's own where None.
+            resume_from: A snapshot to go on from.
+            history: What the run has measured before.
+            parent: Where it was forked from.
+            **changes: Settings to replace for this run.
+
+        Raises:
+            TrainingError: A run trains this module already.
+        """
+        given = {k: v for k, v in {"epochs": epochs, "batch_size": batch_size}.items() if v is not None}
+        settings = self.settings.changed(**given, **changes)
+        if where != "thread":
+            return self._start_elsewhere(where, data, settings, name)
+        bundle = as_bundle(data, validation_data)
+        if self._run is not None and not self._run.state.ended and self.module is not None and self.spec is None:
+            raise TrainingError(
+                f"{self._run.name!r} trains this module already", do="Wait for it or stop it, or train a copy"
+            )
+        metrics = self._metrics if self._metrics is not None else default_metrics(str(bundle.task))
+        columns = [metric_name(m) for m in metrics]
+        run = Run(
+            settings=settings.to_json(),
+            data=describe_data(bundle),
+            network=self.spec.to_dict() if self.spec is not None else None,
+            name=name,
+            run_id=run_id,
+            folder=Path(folder) if folder is not None else None,
+            parent=parent,
+            history=History(columns, validation=settings.validate and bundle.valid is not None) if history is None else history,
+        )
+        plan = Plan(
+            data=bundle,
+            settings=settings,
+            build=self._builder(settings),
+            module=self.module if self.spec is None else None,
+            loss=self._loss,
+            optimizer=self._optimizer,
+            metrics=metrics,
+            callbacks=self.callbacks,
+            start=resume_from,
+            slots=slots or default_slots,
+        )
+        if recorder is None and record:
+            recorder = recording.default_recorder()
+        self._run = run
+        return _launch(run, plan, recorder)
+
+    def fit(
+        self,
+        data: DataBundle | tuple[Any, Any],
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        *,
+        verbose: int | str = "auto",
+        **options: Any,
+    ) -> Run:
+        """Trains and returns the finished run: `start(…)`, a progress line, and `wait()`.
+
+        Args:
+            data: See `start`.
+            epochs: See `start`.
+            batch_size: See `start`.
+            verbose: 0 is silent, 1 a live line in a terminal, 2 one line an epoch; "auto" is 1 in a terminal, 0 in a
+                notebook, and 2 elsewhere.
+            **options: See `start`.
+        """
+        return follow(self.start(data, epochs, batch_size, **options), verbose)
+
+    def lr_find(self, data: DataBundle | tuple[Any, Any], **options: Any) -> Any:
+        """Tries learning rates from small to large for a few steps each; see `lr_finder.lr_find`."""
+        from lepton_lab.training.lr_finder import lr_find
+
+        return lr_find(self, data, **options)
+
+    def _builder(self, settings: TrainSettings) -> Callable[[], nn.Module]:
+        spec, module = self.spec, self.module
+        if spec is None:
+            assert module is not None
+            return lambda: module
+        return lambda: spec.build(seed=settings.seed)
+
+    def _start_elsewhere(self, where: str, data: Any, settings: TrainSettings, name: str) -> Any:
+        starter = recording.place(where)
+        custom = any(not isinstance(m, str) for m in self._metrics or ()) or bool(self.callbacks)
+        if self.spec is None or custom or self._loss is not None or self._optimizer is not None:
+            raise TrainingError(
+                f"only plain descriptions travel to {where!r}",
+                expected="a NetworkSpec, and losses, optimizers and metrics by name",
+                received="a module" if self.spec is None else "an object of your own",
+                do='Train it here: where="thread"',
+            )
+        if not isinstance(data, DataBundle) or data.source is None:
+            raise TrainingError(
+                f"the data cannot be loaded again at {where!r}",
+                expected="a data set that was loaded by name or from a file",
+                do='Train it here: where="thread"',
+            )
+        return starter(StartRequest(self.spec.to_dict(), data.source, settings.to_json(), name))
+
+
+def as_bundle(data: DataBundle | tuple[Any, Any], validation_data: tuple[Any, Any] | None = None) -> DataBundle:
+    """The data as a bundle; `validation_data` takes the place of its own."""
+    from dataclasses import replace
+
+    if isinstance(data, DataBundle):
+        if validation_data is None:
+            return data
+        x, y = validation_data
+        other = from_arrays(x, y, valid=0, test=0, task=data.task, classes=data.classes or None)
+        return replace(data, valid=other.train)
+    x, y = data
+    if validation_data is None:
+        return from_arrays(x, y, valid=0, test=0)
+    return from_arrays(x, y, validation_data=validation_data, valid=0, test=0)
+
+
+def start_spec(
+    network: Mapping[str, Any],
+    data: Mapping[str, Any] | DataBundle,
+    settings: Mapping[str, Any],
+    **options: Any,
+) -> Run:
+    """Starts a run from plain data: what a worker or a command does.
+
+    Args:
+        network: `NetworkSpec.to_dict()`.
+        data: What `load_source` loads, or the bundle.
+        settings: `TrainSettings.to_json()`.
+        **options: See `Trainer.start`.
+    """
+    bundle = data if isinstance(data, DataBundle) else load_source(data)
+    return trainer_of(network, settings).start(bundle, **options)
+
+
+def trainer_of(network: Mapping[str, Any], settings: Mapping[str, Any]) -> Trainer:
+    """A trainer for a specification and settings that were kept as plain data."""
+    chosen = TrainSettings.from_json(settings)
+    trainer = Trainer(NetworkSpec.from_dict(network), metrics=None if chosen.metrics == ("auto",) else chosen.metrics)
+    trainer.settings = chosen
+    return trainer
+
+
+def resume_run(run: Run, *, recorder: recording.Recorder | None = None, data: DataBundle | None = None) -> Run:
+    """Goes on with a run that was stopped, failed or interrupted, from its last checkpoint.
+
+    Args:
+        run: The run; one of another process must have `folder`, `settings`, `network` and a data `source`.
+        recorder: Keeps the record; the default one where None.
+        data: Its data, where it cannot be loaded from its source.
+
+    Raises:
+        CheckpointError: There is no checkpoint that is whole.
+        TrainingError: Network or data cannot be had again.
+    """
+    plan = run._plan
+    problems: list[Any] = []
+    if plan is None:
+        if run.network is None:
+            raise TrainingError(f"{run.name!r} trained a module that has no specification", do="Start it from its code")
+        if data is None and run.data.get("source") is None:
+            raise TrainingError(f"the data of {run.name!r} cannot be loaded again", do="Pass data=")
+        trainer = trainer_of(run.network, run.settings)
+        bundle = data or load_source(run.data["source"])
+        settings = trainer.settings
+        names = trainer._metrics if trainer._metrics is not None else default_metrics(str(bundle.task))
+        plan = Plan(data=bundle, settings=settings, build=trainer._builder(settings), metrics=names)
+    if plan.last is not None and run.folder is None:
+        snapshot = plan.last
+    else:
+        if run.folder is None:
+            raise TrainingError(f"{run.name!r} has no folder with checkpoints", do="Start the training anew")
+        snapshot, problems = newest_checkpoint(run.folder / "checkpoints")
+    plan.start, plan.last = snapshot, None
+    run.history = run.history.truncated(int(snapshot.about["step"]), int(snapshot.about["epoch"]))
+    for problem in problems:
+        run.history.add_event("checkpoint damaged", str(problem))
+    run.history.add_event("resumed", f"resumed from step {snapshot.about['step']}", step=int(snapshot.about["step"]))
+    return _launch(run, plan, recorder if recorder is not None else recording.default_recorder())
+
+
+def fork_run(run: Run, at: str | int, name: str, changes: Mapping[str, Any]) -> Run:
+    """See `Run.fork`."""
+    import copy
+
+    plan = run._needs_plan()
+    snapshot = plan.snapshot(at, run)
+    settings = plan.settings.changed(**changes)
+    module = copy.deepcopy(run.module)
+    for p in module.parameters():
+        p.grad = None
+    changed = {"lr", "weight_decay", "batch_size", "momentum", "optimizer", "schedule"} & set(changes)
+    about = {**snapshot.about, **({"forked": True} if changed else {})}
+    parent = {"run": run.id, "step": int(about["step"])}
+    new = Run(
+        settings=settings.to_json(),
+        data=run.data,
+        network=run.network,
+        name=name or f"{run.name} (fork)",
+        parent=parent,
+        history=run.history.truncated(int(about["step"]), int(about["epoch"])),
+    )
+    optimizer = None if isinstance(plan.optimizer, torch.optim.Optimizer) else plan.optimizer
+    forked = Plan(
+        data=plan.data,
+        settings=settings,
+        build=lambda: module,
+        module=module,
+        loss=plan.loss,
+        optimizer=optimizer,
+        metrics=plan.metrics,
+        callbacks=plan.callbacks,
+        start=Snapshot(snapshot.tensors, about),
+        slots=plan.slots,
+    )
+    new.history.add_event("forked", f"forked from {run.name!r} at step {about['step']}", **parent)
+    return _launch(new, forked, recording.default_recorder())
+
+
+def _launch(run: Run, plan: Plan, recorder: recording.Recorder | None) -> Run:
+    return run.launch(lambda r: train(r, plan), plan, recorder=recorder)
+
+
+def _name_of(thing: Any) -> str:
+    return getattr(thing, "__name__", type(thing).__name__)
