@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from lepton_lab.errors import PluginError
-from lepton_lab.registry import providing
+from lepton_lab.registry import GROUP, providing
 
-__all__ = ["GROUP", "Plugin", "install_line", "load_plugins", "plugins"]
-
-GROUP = "lepton_lab.plugins"
-"""The entry-point group."""
+__all__ = ["Plugin", "install_line", "load_plugins", "plugins"]
 
 _lock = threading.RLock()
 _loaded: dict[str, Plugin] | None = None
+_clash: PluginError | None = None
 
 
 @dataclass(frozen=True)
@@ -45,26 +43,35 @@ def load_plugins() -> None:
     """Loads every installed plugin, once per process.
 
     Raises:
-        PluginError: Two plugins register the same name.
+        PluginError: Two plugins register the same name; raised at every call, until one of them is gone.
     """
-    global _loaded
-    with _lock:
-        if _loaded is not None:
-            return
-        _loaded = {}
-        for point in entry_points(group=GROUP):
-            _loaded[point.name] = _load(point)
+    _load_all()
+    if _clash is not None:
+        raise _clash
 
 
 def plugins() -> list[Plugin]:
-    """The plugins that were found, failed ones included."""
-    load_plugins()
+    """The plugins that were found, failed and clashing ones included."""
+    _load_all()
     return list((_loaded or {}).values())
 
 
 def install_line(distribution: str) -> str:
     """The command that installs a plugin's distribution."""
     return f"pip install {distribution}"
+
+
+def _load_all() -> None:
+    global _loaded, _clash
+    with _lock:
+        if _loaded is not None:
+            return
+        _loaded = {}  # a plugin that looks names up while it is loading does not start over
+        for point in entry_points(group=GROUP):
+            plugin = _load(point)
+            _loaded[point.name] = plugin
+            if _clash is None and isinstance(plugin.error, PluginError):
+                _clash = plugin.error
 
 
 def _load(point: EntryPoint) -> Plugin:
@@ -75,8 +82,8 @@ def _load(point: EntryPoint) -> Plugin:
             target = point.load()
             if callable(target):
                 target()
-    except PluginError:
-        raise
+    except PluginError as error:
+        return Plugin(point.name, distribution, version, error)
     except Exception as error:  # a stranger's code may fail in any way
         warnings.warn(
             f"The plugin {point.name!r} of {distribution} {version} could not be loaded and stays out: "

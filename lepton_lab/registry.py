@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
 
 from lepton_lab.errors import PluginError, UnknownNameError
 
-__all__ = ["BUILT_IN", "USER", "Entry", "Registry", "current_provider", "providing"]
+__all__ = ["BUILT_IN", "GROUP", "USER", "Entry", "Registry", "current_provider", "providing"]
 
 T = TypeVar("T")
 
@@ -24,20 +26,41 @@ BUILT_IN = "lepton-lab"
 USER = "user"
 """Provider of what a notebook or a script registers for itself."""
 
+GROUP = "lepton_lab.plugins"
+"""The entry-point group that makes a distribution a plugin."""
+
+_registries: list[Registry[Any]] = []
 _provider: ContextVar[str] = ContextVar("lepton_lab_provider", default=USER)
 
 
-def current_provider() -> str:
-    """The distribution on whose behalf names are being registered; `USER` outside plugins."""
-    return _provider.get()
+def current_provider(module: str = "") -> str:
+    """The distribution on whose behalf names are being registered.
+
+    Args:
+        module: The module that registers; tells a plugin that somebody imports by hand from the user's own code.
+    """
+    provider = _provider.get()
+    return _plugin_of().get(module.split(".")[0], USER) if provider == USER and module else provider
+
+
+@cache
+def _plugin_of() -> dict[str, str]:
+    """Plugins' distributions by the package that their entry point names."""
+    points = entry_points(group=GROUP)
+    return {point.module.split(".")[0]: point.dist.name if point.dist else point.name for point in points}
 
 
 @contextmanager
 def providing(distribution: str) -> Iterator[None]:
-    """Registers everything inside the block on behalf of `distribution`."""
+    """Registers everything inside the block on behalf of `distribution`; nothing where the block fails."""
     token = _provider.set(distribution)
+    before = [(registry, dict(registry._entries)) for registry in _registries]
     try:
         yield
+    except BaseException:
+        for registry, entries in before:
+            registry._entries = entries
+        raise
     finally:
         _provider.reset(token)
 
@@ -69,16 +92,23 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, Entry[T]] = {}
         self._load_plugins = load_plugins
+        _registries.append(self)
 
-    def add(self, name: str, value: T, *, provider: str | None = None) -> T:
+    def add(self, name: str, value: T, *, provider: str | None = None, module: str = "") -> T:
         """Registers `value` as `name` and returns it.
 
         A user may replace what the same user registered before, so that a notebook's cell can run twice.
 
+        Args:
+            name: What it is looked up by.
+            value: The thing.
+            provider: Who brings it; found out where left out.
+            module: The module that registers it, see `current_provider`.
+
         Raises:
             PluginError: Another provider has taken the name.
         """
-        provider = provider or current_provider()
+        provider = provider or current_provider(module)
         old = self._entries.get(name)
         if old is not None and old.value is not value and not (old.provider == provider == USER):
             raise PluginError(

@@ -68,7 +68,7 @@ def register_dataset(
 
     def register(load: Loader) -> Loader:
         text = summary or (inspect.getdoc(load) or "").split("\n")[0]
-        DATASETS.add(name, DatasetInfo(title or name, text, load, offline))
+        DATASETS.add(name, DatasetInfo(title or name, text, load, offline), module=load.__module__)
         return load
 
     return register

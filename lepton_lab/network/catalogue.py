@@ -62,12 +62,12 @@ def register_layer(cls: Any = None, /, *, name: str | None = None, group: str = 
         for text in ("group", "summary", "formula"):
             if not hasattr(cls, text):
                 setattr(cls, text, {"group": group}.get(text, (cls.__doc__ or "").strip().split("\n")[0]))
-        LAYERS.add(kind, cls)
+        LAYERS.add(kind, cls, module=cls.__module__)
         return cls
     from lepton_lab.network.foreign import spec_class
 
     spec = spec_class(cls, name or cls.__name__, group)
-    LAYERS.add(spec.kind, spec)
+    LAYERS.add(spec.kind, spec, module=cls.__module__)
     setattr(cls, "spec", spec)  # noqa: B010  (a module class has no such attribute of its own)
     return cls
 
