@@ -225,6 +225,7 @@ def read_wav(data: bytes) -> tuple[Wave, int]:
     frames = frames[: len(frames) - len(frames) % (width * channels)]
     if not frames:
         raise DataError("the recording is empty")
+    samples: Wave
     if width == 1:
         samples = (np.frombuffer(frames, np.uint8).astype(np.int16) - 128) * 256
     elif width == 2:
@@ -232,7 +233,7 @@ def read_wav(data: bytes) -> tuple[Wave, int]:
     else:
         samples = (np.frombuffer(frames, "<i4") >> 16).astype(np.int16)
     if channels > 1:
-        samples = np.asarray(samples.reshape(-1, channels).mean(1), dtype=np.int16)
+        return np.asarray(samples.reshape(-1, channels).mean(1), dtype=np.int16), rate
     return samples, rate
 
 
@@ -247,8 +248,8 @@ def _as_int16(samples: npt.NDArray[Any]) -> Wave:
     if samples.ndim != 1:
         raise DataError("a recording has one axis", expected="(samples,)", received=str(samples.shape))
     if np.issubdtype(samples.dtype, np.floating):
-        return (np.nan_to_num(samples).clip(-1, 1) * 32767).astype(np.int16)
-    return samples.astype(np.int16)
+        samples = np.nan_to_num(samples).clip(-1, 1) * 32767
+    return np.asarray(samples, dtype=np.int16)
 
 
 def _read_all(source: Any, files: Sequence[str], where: str) -> tuple[list[Wave], list[str], int, list[DataFinding]]:

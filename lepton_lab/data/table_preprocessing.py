@@ -20,6 +20,8 @@ from lepton_lab.errors import DataError
 __all__ = ["FittedColumn", "TablePreprocessing", "fit_column"]
 
 _BINS = 16
+_CHUNK = 8192  # rows
+_MEDIAN_OF = 100_000  # numbers are plenty for a value that stands in for missing ones
 Floats = npt.NDArray[np.float32]
 Kind = Literal["number", "category", "date"]
 
@@ -51,8 +53,13 @@ class FittedColumn:
     def numbers(self, values: pd.Series[Any]) -> Floats:
         """Scaled numbers, missing ones filled; float32 (N,)."""
         raw = self._raw(values)
-        raw = np.where(np.isfinite(raw), raw, np.asarray(self.fill, raw.dtype))
-        return ((raw - self.mean) / self.scale).astype(np.float32)
+        scaled = ((raw - self.mean) / self.scale).astype(np.float32, copy=False)
+        scaled[~np.isfinite(raw)] = (self.fill - self.mean) / self.scale
+        return scaled
+
+    def encoded(self, values: pd.Series[Any]) -> npt.NDArray[Any]:
+        """Numbers of numbers and dates, codes of categories, (N,)."""
+        return self.codes(values) if self.kind == "category" else self.numbers(values)
 
     def codes(self, values: pd.Series[Any]) -> npt.NDArray[np.int64]:
         """Index of each value's category, or of its bin; unknown and missing ones get the last index."""
@@ -117,30 +124,31 @@ class TablePreprocessing(Preprocessing):
 
     def encode_columns(self, table: Mapping[str, pd.Series[Any]]) -> Tensor:
         """Columns by name as a stored batch: float32 (N, D), or int64 (N, columns)."""
-        count = len(next(iter(table.values())))
         if self.encode == "indices":
-            indices = np.empty((count, len(self.columns)), np.int64)
-            offset = 0
-            for i, column in enumerate(self.columns):
-                indices[:, i] = column.codes(table[column.name]) + offset
-                offset += column.index_count
-            return torch.from_numpy(indices)
-        out = np.empty((count, len(self.feature_names)), np.float32)
-        at = 0
-        for column in self.columns:
-            at += self.write(column, table[column.name], out, at)
-        return torch.from_numpy(out)
+            return self.join_indices([column.codes(table[column.name]) for column in self.columns])
+        return self.interleave([column.encoded(table[column.name]) for column in self.columns])
 
-    @staticmethod
-    def write(column: FittedColumn, values: pd.Series[Any], out: Floats, at: int) -> int:
-        """Writes one column's outputs into `out[:, at:]` and returns how many there are."""
-        if column.kind != "category":
-            out[:, at] = column.numbers(values)
-            return 1
-        width = column.index_count
-        out[:, at : at + width] = 0
-        out[np.arange(len(out)), at + column.codes(values)] = 1
-        return width
+    def join_indices(self, codes: Sequence[npt.NDArray[Any]]) -> Tensor:
+        """Codes of the columns side by side, each moved up by those before it, int64 (N, columns)."""
+        offsets = np.cumsum([0, *(column.index_count for column in self.columns[:-1])])
+        return torch.from_numpy(np.stack(codes, axis=1).astype(np.int64, copy=False) + offsets)
+
+    def interleave(self, encoded: Sequence[npt.NDArray[Any]]) -> Tensor:
+        """Encoded columns side by side, float32 (N, D): numbers as they are, indices as one-hot rows."""
+        count, width = len(encoded[0]), len(self.feature_names)
+        out = torch.empty(count, width)
+        for start in range(0, count, _CHUNK):  # a chunk stays in the cache while its columns are written
+            block, at = np.zeros((width, min(_CHUNK, count - start)), np.float32), 0
+            for column, values in zip(self.columns, encoded, strict=True):
+                part = values[start : start + _CHUNK]
+                if column.kind == "category":
+                    block[at + part, np.arange(len(part))] = 1
+                    at += column.index_count
+                else:
+                    block[at] = part
+                    at += 1
+            out[start : start + _CHUNK] = torch.from_numpy(block).t()
+        return out
 
     @override
     def transform_raw(self, raw: Any) -> Tensor:
@@ -240,7 +248,7 @@ def fit_column(
     finite = raw[np.isfinite(raw)]
     if not len(finite):
         return FittedColumn(name, kind, newest=newest)
-    fill = float(np.median(finite)) if len(finite) < len(raw) else 0.0
+    fill = float(np.median(finite[:: 1 + len(finite) // _MEDIAN_OF])) if len(finite) < len(raw) else 0.0
     filled = raw if len(finite) == len(raw) else np.where(np.isfinite(raw), raw, fill)
     scaler = StandardScaler().fit(filled[:, None])
     edges: tuple[float, ...] = ()

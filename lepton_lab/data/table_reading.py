@@ -241,7 +241,9 @@ def _read_csv(path: Path, delimiter: str | None, encoding: str | None, header: b
                 "Look at them; a delimiter inside a value needs quotes around the value.",
             )
         )
-    columns = {name: _series(table.column(i), name) for i, name in enumerate(names)}
+    arrow = table.columns
+    del table
+    columns = {name: _series(arrow.pop(0), name) for name in names}  # each gives its memory back once it is done
     return RawTable(columns, findings, {"encoding": encoding, "delimiter": delimiter})
 
 

@@ -96,7 +96,7 @@ def load_table(
         _drop_rows_without_target(part, target, name, findings)
     encoder = _encode_target([part.columns[target] for part in tables.values()], task, classes, target)
     findings += encoder.findings
-    y = {part: encoder.encode(_target_values(raw.columns[target]), where=target) for part, raw in tables.items()}
+    y = {part: _encoded_target(encoder, raw.columns[target]) for part, raw in tables.items()}
     chosen, columns = choose_features(
         table, target, features, categorical, findings, max_categories or _MAX_CATEGORIES[encode]
     )
@@ -217,7 +217,7 @@ def _encode_target(
             )
         else:
             task = "classification"
-            words = pd.unique(pd.concat([p.astype("str") for p in parts]))
+            words = np.unique(np.concatenate([_different(p) for p in parts]))
             if len(words) > 1000 and len(words) > 0.5 * sum(map(len, parts)):
                 raise DataError(
                     f"the target {target!r} has {len(words):,} different words",
@@ -226,7 +226,7 @@ def _encode_target(
                     received=repr(words[0]),
                     do="Choose another target with target=…",
                 )
-    encoded = fit_encoding([_target_values(p) for p in parts], task=task, classes=classes)
+    encoded = fit_encoding([_different(p) for p in parts], task=task, classes=classes)
     if encoded.task is Task.REGRESSION and not all(pd.api.types.is_numeric_dtype(p.dtype) for p in parts):
         raise DataError(
             f"the target {target!r} is not a number",
@@ -237,10 +237,21 @@ def _encode_target(
     return encoded
 
 
-def _target_values(values: pd.Series[Any]) -> np.ndarray[Any, Any]:
+def _different(values: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """The target's numbers, or its different words."""
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy()
-    return np.asarray(as_words(values).astype("str"), dtype=object)
+    words = as_words(values)
+    return np.asarray(words.cat.categories[np.unique(words.cat.codes)].astype("str"), dtype=object)
+
+
+def _encoded_target(encoder: Encoding, values: pd.Series[Any]) -> torch.Tensor:
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return encoder.encode(values.to_numpy(), where=str(values.name))
+    words = as_words(values)
+    used, place = np.unique(words.cat.codes.to_numpy(), return_inverse=True)
+    names = np.asarray(words.cat.categories[used].astype("str"), dtype=object)
+    return encoder.encode(names, where=str(values.name))[torch.from_numpy(place)]
 
 
 def _check_test_columns(tables: dict[str, RawTable], chosen: Sequence[str], name: str) -> None:
@@ -288,13 +299,17 @@ def _prepare(
 ) -> tuple[TablePreprocessing, dict[str, torch.Tensor]]:
     """Fits on the training rows and encodes all, giving each column's memory back once it is done."""
     fitted: list[FittedColumn] = []
+    encoded: dict[str, list[np.ndarray[Any, Any]]] = {part: [] for part in rows}
     for name in chosen:
-        values = tables["train"].columns[name].iloc[rows["train"][1]]
-        fitted.append(fit_column(name, values, kinds[name], max_categories=max_categories, encode=encode))
+        series = {whence: table.columns.pop(name) for whence, table in tables.items()}
+        parts = {part: series[whence].iloc[index] for part, (whence, index) in rows.items()}
+        column = fit_column(name, parts["train"], kinds[name], max_categories=max_categories, encode=encode)
+        fitted.append(column)
+        for part, values in parts.items():
+            encoded[part].append(column.codes(values) if encode == "indices" else column.encoded(values))
     preprocessing = TablePreprocessing(fitted, encode)
-    width = len(preprocessing.feature_names)
-    count = sum(len(index) for _, index in rows.values())
-    size = 4 * width * count if encode == "onehot" else 8 * width * count
+    width, count = len(preprocessing.feature_names), sum(len(index) for _, index in rows.values())
+    size = (8 if encode == "indices" else 4) * width * count
     if size > _MAX_OUTPUT_BYTES:
         raise UnsafeDataError(
             "the prepared table would not fit in memory",
@@ -302,16 +317,5 @@ def _prepare(
             received=f"{size / 2**30:.1f} GiB: {count:,} rows of {width:,} numbers",
             do='Lower max_categories, choose fewer features, or pass encode="indices"',
         )
-    if encode == "indices":
-        return preprocessing, {
-            part: preprocessing.encode_columns({c.name: tables[whence].columns[c.name].iloc[index] for c in fitted})
-            for part, (whence, index) in rows.items()
-        }
-    out = {part: np.empty((len(index), width), np.float32) for part, (_, index) in rows.items()}
-    at = 0
-    for column in fitted:
-        series = {whence: table.columns.pop(column.name) for whence, table in tables.items()}
-        for part, (whence, index) in rows.items():
-            used = preprocessing.write(column, series[whence].iloc[index], out[part], at)
-        at += used
-    return preprocessing, {part: torch.from_numpy(array) for part, array in out.items()}
+    join = preprocessing.join_indices if encode == "indices" else preprocessing.interleave
+    return preprocessing, {part: join(columns) for part, columns in encoded.items()}

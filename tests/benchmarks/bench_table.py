@@ -1,0 +1,66 @@
+"""Time and peak memory of `load_table` on a large CSV, beside `pandas.read_csv` alone.
+
+    python tests/benchmarks/bench_table.py [ROWS] [COLUMNS]
+
+Each loader runs in a process of its own, so that its peak is its own; what importing takes is measured and
+subtracted from neither, but shown.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+LOADERS = {
+    "imports only": "import lepton_lab.data, sklearn.preprocessing; 0",
+    "pandas.read_csv": "import pandas; pandas.read_csv({path!r})",
+    "load_table": "import lepton_lab.data, sklearn.preprocessing; lepton_lab.data.load_table({path!r}, target='target')",
+}
+
+
+def write(path: Path, rows: int, columns: int) -> None:
+    """Numbers, with whole ones, categories and missing values among them, and a target of two classes."""
+    rng = np.random.default_rng(0)
+    table = {}
+    for i in range(columns - 7):
+        table[f"x{i}"] = pa.array(rng.normal(size=rows).round(6), mask=rng.random(rows) < 0.01)
+    for i in range(4):
+        table[f"k{i}"] = pa.array(rng.integers(0, 10_000, rows))
+    for i in range(2):
+        table[f"c{i}"] = pa.array(np.array(["red", "green", "blue", "grey"])[rng.integers(0, 4, rows)])
+    table["target"] = pa.array(np.array(["no", "yes"])[rng.integers(0, 2, rows)])
+    csv.write_csv(pa.table(table), path)
+
+
+def measure(code: str) -> tuple[float, float]:
+    """Seconds of the code alone, and peak MiB of the process."""
+    imports, _, work = code.partition("; ")
+    script = (
+        f"{imports}\nimport resource, time\nstart = time.perf_counter()\n{work}\n"
+        "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    return float(out[-2]), float(out[-1])
+
+
+def main() -> None:
+    rows, columns = (int(a) for a in (*sys.argv[1:], "1000000", "50")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        start = time.perf_counter()
+        write(path, rows, columns)
+        print(f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB, written in {time.perf_counter() - start:.0f} s")
+        results = {name: measure(code.format(path=str(path))) for name, code in LOADERS.items()}
+    base = results["pandas.read_csv"]
+    for name, (seconds, peak) in results.items():
+        print(f"{name:<16} {seconds:7.2f} s ({seconds / base[0]:.2f} ×)   peak {peak:7.0f} MiB ({peak / base[1]:.2f} ×)")
+
+
+if __name__ == "__main__":
+    main()
