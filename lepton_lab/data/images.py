@@ -70,9 +70,11 @@ def load_images(
         seed: Draws subset and splits.
         channels: 1 (grey), 3 (RGB) or 4 (with alpha). By default 1 where all images looked at are grey, else 3.
         memory_cap: Bytes that the decoded images may take together; beyond that they are decoded again for each
-            batch, and the cap bounds what is decoded ahead. By default a quarter of the free memory.
+            batch, and a quarter of the cap bounds what is decoded ahead. The list of files comes on top, about
+            0.5 KB for each. By default a quarter of the free memory.
         fit: How other shapes are brought to `image_size`: "stretch", "crop" or "pad".
-        workers: Threads that decode while streaming; by default as many as there are cores.
+        workers: Threads that decode while streaming, 0 for none beside the caller's; by default as many as there are
+            cores, or one where the images are tiny.
         cache: Whether decoded images are kept in the cache folder for the next time.
         max_pixels: Images with more are refused by their header, and listed.
         limits: What a zip may hold before it is refused.

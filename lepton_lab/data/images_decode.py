@@ -81,7 +81,7 @@ def header(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int, bool]:
     """
     with _opened(data, max_pixels) as image:
         width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) >= 5:
+        if _orientation(image) >= 5:
             width, height = height, width
         return height, width, image.mode in _GREY or image.mode.startswith("I;16")
 
@@ -110,7 +110,7 @@ def pixels_of(image: Image.Image, wanted: ImageFormat) -> Pixels:
     _refuse_large(image, wanted.max_pixels)
     try:
         image.load()
-        if image.getexif().get(_ORIENTATION, 1) != 1:
+        if _orientation(image) != 1:
             image = ImageOps.exif_transpose(image)
         image = _in_mode(image, _MODES[wanted.channels])
         size = (wanted.width, wanted.height)
@@ -146,6 +146,15 @@ def _opened(data: bytes, max_pixels: int) -> Image.Image:
         raise DataError("the image's header is damaged", received=str(error) or type(error).__name__) from error
     _refuse_large(image, max_pixels)
     return image
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, as EXIF numbers the turns; 1, upright, where the EXIF is damaged: the pixels are none the worse."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow's EXIF reader raises whatever damaged tags make it stumble over
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _refuse_large(image: Image.Image, max_pixels: int) -> None:

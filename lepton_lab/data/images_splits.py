@@ -16,7 +16,7 @@ from lepton_lab.data.image_preprocessing import ImagePreprocessing, fit_image_pr
 from lepton_lab.data.images_decode import ImageFormat, Pixels
 from lepton_lab.data.images_layout import ImageFile
 from lepton_lab.data.images_notes import no_readable_images
-from lepton_lab.data.images_reader import Watch, decode_files, inspect_files
+from lepton_lab.data.images_reader import Watch, decode_files, inspect_files, threads_for
 from lepton_lab.data.images_source import ImageSource
 from lepton_lab.data.streaming import StreamSplit
 from lepton_lab.errors import DataError
@@ -113,6 +113,8 @@ def streamed_splits(
     ahead = memory_cap // 4
     unfitted = ImagePreprocessing(wanted, torch.zeros(wanted.channels), torch.ones(wanted.channels))
     train = kept["train"]
+    if workers is None:
+        workers = threads_for(source, [f.name for f in train], wanted)
     stream = StreamSplit(source, [f.name for f in train], _labels(train), unfitted, memory_bytes=ahead, workers=workers)
     rows = torch.linspace(0, len(train) - 1, min(len(train), _FIT_ON)).round().long()
     at_once = int(max(1, min(64, ahead // (8 * int(np.prod(wanted.shape))))))

@@ -184,6 +184,17 @@ def test_exif_turn_and_transparency(tmp_path):
     assert int(clear_x.min()) == 255
 
 
+@pytest.mark.parametrize(
+    "exif", [b"", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"II*\0junk", bytes(40), b"Exif\0\0II*\0" * 9]
+)
+def test_damaged_exif_harms_nothing(tmp_path, exif):
+    files = two_classes(2) | {
+        "cat/exif.png": encoded(picture(), exif=exif),
+        "dog/x.jpg": encoded(picture(), "JPEG", exif=exif),
+    }
+    assert len(load_images(write(tmp_path, files), valid=0, test=0).train) == 6
+
+
 def test_split_folders_are_recognised(tmp_path):
     for train, valid, test in (
         ("train", "val", "test"),
