@@ -44,8 +44,8 @@ class Expression:
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` can stand in code as a name."""
-    return text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
+    """Whether `text` can stand in a class as a name; Python changes names such as __x there."""
+    return not text.startswith("__") and text.isidentifier() and text.isascii() and not keyword.iskeyword(text)
 
 
 def name(text: str) -> Expression:

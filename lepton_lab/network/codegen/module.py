@@ -72,7 +72,7 @@ def to_python(spec: NetworkSpec, class_name: str = "Net") -> str:
     main = _network(class_name, title, shapes.calls.items, shapes.input, shapes.output, sources, blocks)
     classes = blocks.classes()
     parts = [*sources.copies, *classes, main]
-    docstring = f'"""{title}: {shapes.parameters:,} parameters; needs torch alone."""'
+    docstring = f'"""{title}: {shapes.parameters:,} parameters."""'
     return f"{docstring}\n\n{sources.imports()}\n\n\n" + "\n\n".join(parts)
 
 
