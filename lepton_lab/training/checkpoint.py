@@ -29,6 +29,7 @@ __all__ = [
     "load_model",
     "newest_checkpoint",
     "save_checkpoint",
+    "write_whole",
 ]
 
 SCHEMA_VERSION = 1
@@ -61,7 +62,7 @@ def save_checkpoint(folder: Path, name: str, snapshot: Snapshot) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     payload = save({k: v.contiguous() for k, v in snapshot.tensors.items()})
-    _write(folder / f"{name}.safetensors", payload)
+    write_whole(folder / f"{name}.safetensors", payload)
     about = {
         "schema_version": SCHEMA_VERSION,
         "sha256": hashlib.sha256(payload).hexdigest(),
@@ -69,7 +70,7 @@ def save_checkpoint(folder: Path, name: str, snapshot: Snapshot) -> Path:
         **snapshot.about,
     }
     path = folder / f"{name}.json"
-    _write(path, json.dumps(about, indent=1).encode())
+    write_whole(path, json.dumps(about, indent=1).encode())
     return path
 
 
@@ -208,7 +209,8 @@ class CheckpointWriter:
             old.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
-def _write(path: Path, payload: bytes) -> None:
+def write_whole(path: Path, payload: bytes) -> None:
+    """Writes a file so that there is the old one or the whole new one at any moment."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:

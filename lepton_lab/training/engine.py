@@ -18,8 +18,15 @@ from lepton_lab.training.metrics import MetricSet
 from lepton_lab.training.optimizers import EngineOptimizer, FusedOptimizer, make_optimizer
 from lepton_lab.training.progress import Clock, Progress
 from lepton_lab.training.schedules import Schedule, Span, make_schedule
-from lepton_lab.training.setup import Head, autocast_type, is_out_of_memory, make_head, resolve_device, usable_cpus
-from lepton_lab.training.setup import wants_channels_last as _wants_channels_last
+from lepton_lab.training.setup import (
+    Head,
+    autocast_type,
+    is_out_of_memory,
+    make_head,
+    resolve_device,
+    usable_cpus,
+    wants_channels_last,
+)
 from lepton_lab.training.snapshots import load_snapshot, take_snapshot
 from lepton_lab.training.status import RunState
 from lepton_lab.training.steps import Average, Step, StepOptions, make_step
@@ -72,6 +79,7 @@ class Engine:
         self.dropout: float | None = None
         self.base_lr = 0.0
         self.in_epoch = False
+        self.channels_last = self._weights_last = False
         self._home: torch.device | None = None
         self._last_write = 0.0
 
@@ -90,8 +98,9 @@ class Engine:
         self._home = next((p.device for p in module.parameters()), torch.device("cpu"))
         module.to(self.device)
         x, _ = next(self.plan.data.train.batches(2, device=self.device))
-        self.channels_last = _wants_channels_last(settings.channels_last, module, x)
-        if self.channels_last:
+        weights_last, self.channels_last = wants_channels_last(settings.channels_last, module, x)
+        self._weights_last = weights_last
+        if weights_last:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = make_head(module, self.plan.data, settings, self.plan.loss, self.device)
         module.train()
@@ -343,7 +352,7 @@ class Engine:
         module = self.plan.module
         if module is not None and hasattr(self, "optimizer"):
             self.optimizer.zero_grad()
-        if module is not None and getattr(self, "channels_last", False):
+        if module is not None and self._weights_last:
             module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if module is not None and self._home is not None and self._home != self.device:
             module.to(self._home)

@@ -65,13 +65,15 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def wants_channels_last(setting: bool | str, module: nn.Module, x: Tensor) -> bool:
-    """Whether images are laid out with their channels last: the quicker way for convolutions."""
-    if x.dim() != 4:
-        return False
-    if setting != "auto":
-        return bool(setting)
-    return any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
+def wants_channels_last(setting: bool | str, module: nn.Module, x: Tensor) -> tuple[bool, bool]:
+    """Whether weights, and whether samples, are laid out with their channels last: quicker for convolutions.
+
+    Samples that come with their channels last already (N, H, W, C) lie right once their axes are permuted.
+    """
+    convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    if x.dim() != 4 or not (convolutions if setting == "auto" else setting):
+        return False, False
+    return True, not convolutions or convolutions[0].in_channels == x.shape[1]
 
 
 def usable_cpus() -> int:

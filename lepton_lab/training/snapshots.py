@@ -69,6 +69,11 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
         CheckpointError: It belongs to another architecture.
     """
     about = snapshot.about
+    if about.get("warm"):
+        if about["optimizer"]["name"] == engine.optimizer.name:
+            engine.optimizer.load_state_dict(snapshot.part("optimizer"), about["optimizer"])
+            engine.optimizer.set_lr(engine.base_lr)
+        return
     load_model(engine.module, snapshot.part("model"))
     if "progress" not in about:
         return

@@ -50,7 +50,8 @@ def training_thread(deterministic: bool) -> Iterator[None]:
             if _inside == 0 and _before is not None:
                 threads, enabled, warn_only = _before
                 torch.set_num_threads(threads)
-                torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+                if torch.are_deterministic_algorithms_enabled() != enabled:  # the call itself imports the compiler
+                    torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
 
 
 def pick_threads(step: Callable[[], None], most: int) -> tuple[int, float]:
