@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lepton_lab.errors import CheckpointError
+
 if TYPE_CHECKING:
+    from lepton_lab.training.history import History
     from lepton_lab.workspace.database import Database
 
-__all__ = ["CheckpointEntry", "index_checkpoints", "list_checkpoints", "scan_checkpoints"]
+__all__ = ["CheckpointEntry", "index_checkpoints", "list_checkpoints", "scan_checkpoints", "usable_checkpoints"]
+
+_LITTLE_S = 10.0  # training that may be repeated rather than leave a gap in the history
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,42 @@ def index_checkpoints(connection: sqlite3.Connection, run_id: str, found: Sequen
         "INSERT INTO checkpoints (run, path, kind, epoch, step, size, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [(run_id, e.path, e.kind, e.epoch, e.step, e.size, e.created) for e in found],
     )
+
+
+def usable_checkpoints(folder: Path, history: History) -> bool:
+    """Whether a run can go on from a checkpoint in its folder; where not, it begins again.
+
+    A killed process may have written a checkpoint whose last rows of history never reached the store. Then an older
+    checkpoint serves, and where there is none and little time is lost, the beginning: the history stays without gaps.
+
+    Side effects: removes checkpoints that are ahead of the history where an older one serves.
+    """
+    last = history.steps.last()
+    reached = 0 if last is None else int(last["step"])
+    paths = sorted((folder / "checkpoints").glob("step-*.json"))
+    ahead = [path for path in paths if int(path.stem.removeprefix("step-")) > reached]
+    if not ahead:
+        return bool(paths)
+    if any(_is_whole(path) for path in paths if path not in ahead):
+        for path in ahead:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".safetensors").unlink(missing_ok=True)
+        return True
+    try:
+        elapsed = float(json.loads(ahead[0].read_text(encoding="utf-8"))["elapsed"])
+    except (OSError, ValueError, KeyError):
+        return True  # going on from it says what is wrong with it
+    return elapsed > _LITTLE_S
+
+
+def _is_whole(path: Path) -> bool:
+    from lepton_lab.training.checkpoint import load_checkpoint
+
+    try:
+        load_checkpoint(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def list_checkpoints(database: Database, run_id: str) -> list[CheckpointEntry]:

@@ -53,7 +53,7 @@ def ensure_worker(workspace: Workspace, *options: str) -> bool:
     command = [sys.executable, "-m", "lepton_lab.commands.worker", str(workspace.folder), "--on-demand", *options]
     try:
         with log_path(workspace).open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  our own module
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

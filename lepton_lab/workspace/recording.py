@@ -79,6 +79,7 @@ class Recording:
             if known is None:
                 insert_run(connection, values | {"created": run.created})
             else:
+                del values["name"]  # somebody may have renamed it
                 update_run(connection, run.id, values | {"ended": None, "duration": None, "error": None})
                 self._take_back(connection)
         self._registered = True
@@ -122,8 +123,9 @@ class Recording:
         now, outcomes = time.time(), []
         for row in waiting:
             error = self._deliver(Command(row["name"], json.loads(row["args"]), id=row["id"]))
-            outcomes.append((now, now if error else None, error, row["id"]))
-            if error is None:
+            at_once = error is not None or row["name"] == "step"  # single steps go on long after they were ordered
+            outcomes.append((now, now if at_once else None, error, row["id"]))
+            if not at_once:
                 self._delivered.append(row["id"])
         with self.database.write() as connection:
             connection.executemany("UPDATE commands SET taken = ?, answered = ?, error = ? WHERE id = ?", outcomes)

@@ -14,11 +14,15 @@ from lepton_lab.training.commands import Command
 from lepton_lab.training.recording import plot_run
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import orders
+from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
 from lepton_lab.workspace.feed import Feed
 from lepton_lab.workspace.history import StoredHistory
 from lepton_lab.workspace.rows import find_run, shown_status, to_text, update_run
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lepton_lab.data import DataBundle
     from lepton_lab.training.run import Run
     from lepton_lab.workspace.workspace import Workspace
 
@@ -38,6 +42,7 @@ class StoredRun:
     def __init__(self, workspace: Workspace, run_id: str) -> None:
         self.workspace, self.id = workspace, run_id
         self._history: StoredHistory | None = None
+        self._revived: Run | None = None
 
     def __repr__(self) -> str:
         return f"StoredRun({self.name!r}, {self.state}, id={self.id!r})"
@@ -71,6 +76,11 @@ class StoredRun:
     def folder(self) -> Path:
         """Where its checkpoints lie."""
         return self.workspace.run_folder(self.id)
+
+    @property
+    def checkpoints(self) -> list[CheckpointEntry]:
+        """Its checkpoints as the store knows them, oldest first."""
+        return list_checkpoints(self.workspace.database, self.id)
 
     @property
     def network(self) -> dict[str, Any] | None:
@@ -170,9 +180,50 @@ class StoredRun:
         """Holds the run after its current batch."""
         self.send(Command("pause"))
 
-    def resume(self) -> None:
-        """Goes on after `pause`."""
-        self.send(Command("resume"))
+    def resume(self, data: DataBundle | None = None) -> None:
+        """Goes on after `pause`; a run that has ended or was interrupted goes on in this process.
+
+        It continues from its last checkpoint that is whole, or from the beginning where it had not written one yet.
+
+        Args:
+            data: Its data, where it came from memory and cannot be loaded again.
+
+        Raises:
+            CheckpointError: No checkpoint is whole.
+            DataError: The data cannot be loaded again.
+            TrainingError: The run trained a module that has no specification.
+        """
+        if not self.state.ended:
+            self.send(Command("resume"))
+            return
+        from lepton_lab.workspace.jobs import resume_stored
+
+        self._revived = None
+        resume_stored(self.workspace, self.id, data)
+
+    def fork(self, at: str | int = "last", *, name: str = "", data: DataBundle | None = None, **changes: Any) -> Run:
+        """Starts a new run in this process from a checkpoint of this one, with some settings changed.
+
+        Args:
+            at: "last", "best", or the number of an epoch (from 1) that has a checkpoint.
+            name: What to call it.
+            data: The data, where it came from memory and cannot be loaded again.
+            **changes: Settings to replace, such as `lr=1e-4` or `epochs=20`.
+
+        Raises:
+            CheckpointError: There is no such checkpoint.
+        """
+        from lepton_lab.workspace.jobs import fork_stored
+
+        return fork_stored(self.workspace, self.id, at, name, changes, data)
+
+    def evaluate(self, data: DataBundle | None = None, split: str = "test") -> dict[str, float]:
+        """Loss and metrics on a split, by default on the test set of the run's data, with its checkpoint's weights."""
+        return self._with_weights(data).evaluate(data, split)
+
+    def predict(self, x: Any, batch_size: int = 256) -> Tensor:
+        """Outputs for prepared or raw samples: probabilities for a classification, values for a regression."""
+        return self._with_weights(None).predict(x, batch_size)
 
     def step(self, count: int = 1) -> None:
         """Lets a paused run train `count` batches."""
@@ -258,6 +309,14 @@ class StoredRun:
         from lepton_lab.workspace.export import to_tensorboard
 
         return to_tensorboard(self, folder)
+
+    def _with_weights(self, data: DataBundle | None) -> Run:
+        """A run in this process with this one's weights; read anew while it trains."""
+        from lepton_lab.workspace.jobs import revive
+
+        if self._revived is None or not self.state.ended:
+            self._revived = revive(self.workspace, self.id, data)
+        return self._revived
 
     def _row(self) -> dict[str, Any]:
         return find_run(self.workspace.database, self.id)

@@ -33,10 +33,16 @@ def _record_and_open(workspace: Workspace) -> list[dict]:
     history = History(("accuracy",))
     stand_in = SimpleNamespace(
         **dict.fromkeys(("folder", "network", "parent")),
-        **dict.fromkeys(("settings", "data"), {}),
         **dict.fromkeys(("id", "name"), "long"),
         **dict.fromkeys(("exception", "fingerprint"), lambda: None),
-        **{"created": time.time(), "history": history, "controls": Controls(), "status": RunStatus(RunState.RUNNING)},
+        **{
+            "settings": {},
+            "data": {},
+            "created": time.time(),
+            "history": history,
+            "controls": Controls(),
+            "status": RunStatus(RunState.RUNNING),
+        },
     )
     recording = Recording(workspace.database, stand_in, {})
     writing = 0.0
