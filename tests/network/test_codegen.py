@@ -212,7 +212,9 @@ def test_written_code_is_formatted_as_ruff_does(spec, tmp_path):
 def test_the_file_runs_alone_in_another_process(tmp_path):
     spec = NetworkSpec([*lenet().layers, Linear(3)], input_shape=(1, 28, 28))
     (tmp_path / "net.py").write_text(spec.to_python())
-    code = "import sys, torch, net\nprint(tuple(net.Net()(torch.zeros(2, 1, 28, 28)).shape), 'lepton_lab' in sys.modules)"
+    code = (
+        "import sys, torch, net\nprint(tuple(net.Net()(torch.zeros(2, 1, 28, 28)).shape), 'lepton_lab' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert result.stdout.strip() == "(2, 3) False", result.stderr
 
@@ -220,7 +222,9 @@ def test_the_file_runs_alone_in_another_process(tmp_path):
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(["class", "lambda", "0", "12", "None", "_", "__x", "x", "self", "nn", "F", "torch", "Net", "super"])
+        st.sampled_from(
+            ["class", "lambda", "0", "12", "None", "_", "__x", "x", "self", "nn", "F", "torch", "Net", "super"]
+        )
         | st.from_regex(r"[A-Za-z0-9_]{1,12}", fullmatch=True),
         min_size=1,
         max_size=4,

@@ -233,4 +233,3 @@ def _type(value: Any) -> str:
     if isinstance(value, tuple):
         return "tuple[int, ...]" if all(isinstance(v, int) for v in value) else "tuple[float, ...]"
     return "None" if value is None else type(value).__name__
-

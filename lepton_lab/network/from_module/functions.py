@@ -16,7 +16,7 @@ from lepton_lab.network.base import LayerSpec
 from lepton_lab.network.catalogue import layer
 from lepton_lab.network.from_module.trace import BATCH, Unreadable, shape_of, value_of
 
-__all__ = ["JOINS", "NOTHING", "function_layer", "name_of", "operands"]
+__all__ = ["JOINS", "NOTHING", "function_layer", "name_of", "operands", "reshaped"]
 
 JOINS = {"add": "sum", "iadd": "sum", "add_": "sum", "mul": "multiply", "imul": "multiply", "mul_": "multiply"}
 """Functions of two tensors that blocks can say, and how `Parallel` calls them."""
@@ -87,7 +87,7 @@ def function_layer(node: fx.Node, x: fx.Node, drops: bool) -> list[LayerSpec]:
     name = name_of(node)
     given, got = shape_of(x), shape_of(node)
     if name in _SHAPES:
-        return _reshaped(given, got)
+        return reshaped(given, got)
     if name in _SAME and given == got and value_of(node).dtype == value_of(x).dtype:
         return NOTHING
     if name in _ORDERS:
@@ -116,7 +116,8 @@ def _bound(node: fx.Node, function: Callable[..., Any]) -> dict[str, Any]:
     return values
 
 
-def _reshaped(given: tuple[int, ...], got: tuple[int, ...]) -> list[LayerSpec]:
+def reshaped(given: tuple[int, ...], got: tuple[int, ...]) -> list[LayerSpec]:
+    """The layers that bring a sample from one shape to another, its values in the same order."""
     if given == got:
         return NOTHING
     if len(got) == 1:
@@ -215,7 +216,9 @@ def _dropout(node: fx.Node, kind: str, drops: bool) -> list[LayerSpec]:
 def _mean(node: fx.Node, x: fx.Node) -> list[LayerSpec]:
     values = {**dict(zip(["input", "dim", "keepdim"], node.args, strict=False)), **node.kwargs}
     axes, dim = value_of(x).ndim, values.get("dim")
-    dims = tuple(sorted({d % axes for d in (dim if isinstance(dim, tuple | list) else [dim])})) if dim is not None else ()
+    dims = (
+        tuple(sorted({d % axes for d in (dim if isinstance(dim, tuple | list) else [dim])})) if dim is not None else ()
+    )
     if not dims or 0 in dims or values.get("dtype") is not None:
         raise Unreadable("a mean over the batch")
     return [_made("Mean", {"dim": dims[0] if len(dims) == 1 else dims, "keepdim": bool(values.get("keepdim", False))})]
@@ -299,5 +302,3 @@ def _scale(node: fx.Node, x: fx.Node, name: str) -> LayerSpec:
     if left is x and number != 0:
         return _made("Scale", {"factor": 1.0 / number})
     raise Unreadable("a quotient whose divisor is computed")
-
-

@@ -156,7 +156,6 @@ def _has_tensor(value: Any) -> bool:
     return tree_any(lambda v: isinstance(v, torch.Tensor), value)
 
 
-
 def _dropout(node: fx.Node) -> nn.Module:
     """The module that does what a functional dropout with `training=self.training` does."""
     kind = {"dropout2d": nn.Dropout2d, "dropout1d": nn.Dropout1d, "alpha_dropout": nn.AlphaDropout}

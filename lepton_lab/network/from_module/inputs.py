@@ -16,9 +16,7 @@ _SIDES = (32, 28, 224, 64, 96, 128, 16, 8, 256, 299, 48, 384)
 _LENGTHS = (16, 32, 10, 8, 64, 128, 256, 512)
 
 
-def find_input(
-    module: nn.Module, shape: tuple[int, ...] | None, dtype: str | None
-) -> tuple[TensorInfo | None, str]:
+def find_input(module: nn.Module, shape: tuple[int, ...] | None, dtype: str | None) -> tuple[TensorInfo | None, str]:
     """A sample's shape and type, and what to tell the user about how it was found.
 
     Returns:

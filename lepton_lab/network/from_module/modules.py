@@ -16,7 +16,16 @@ from lepton_lab.network.from_module.trace import Unreadable
 
 __all__ = ["is_known", "layer_of", "same_module"]
 
-_SIZES = ("in_features", "in_channels", "num_features", "input_size", "num_channels", "normalized_shape", "embed_dim", "d_model")
+_SIZES = (
+    "in_features",
+    "in_channels",
+    "num_features",
+    "input_size",
+    "num_channels",
+    "normalized_shape",
+    "embed_dim",
+    "d_model",
+)
 _IGNORED = frozenset({"training", "inplace", "call_super_init", "dump_patches"})
 
 
@@ -109,7 +118,9 @@ def _values(cls: type[LayerSpec], module: nn.Module) -> dict[str, Any]:
             value = tuple(value)
         if info.is_required() or value != info.default:
             values[key] = value
-    return {k: v for k, v in values.items() if cls.model_fields[k].is_required() or _even(v) != cls.model_fields[k].default}
+    return {
+        k: v for k, v in values.items() if cls.model_fields[k].is_required() or _even(v) != cls.model_fields[k].default
+    }
 
 
 def _even(value: Any) -> Any:
@@ -139,9 +150,13 @@ def _options(module: nn.Module) -> dict[str, Any]:
     plain = {
         key: _even(value)
         for key, value in vars(module).items()
-        if not key.startswith("_") and key not in _IGNORED and (value is None or isinstance(value, bool | int | float | str | tuple))
+        if not key.startswith("_")
+        and key not in _IGNORED
+        and (value is None or isinstance(value, bool | int | float | str | tuple))
     }
-    functions = {k: getattr(v, "__name__", "") for k, v in vars(module).items() if callable(v) and not k.startswith("_")}
+    functions = {
+        k: getattr(v, "__name__", "") for k, v in vars(module).items() if callable(v) and not k.startswith("_")
+    }
     if not plain:
         plain["repr"] = text
     return {**plain, **functions}

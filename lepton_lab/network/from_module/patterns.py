@@ -72,7 +72,11 @@ def _both_directions(node: fx.Node) -> fx.Node | None:
         return None
     dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
     picked = list(node.args[0])
-    if dim not in (1, -1) or len(picked) != 2 or not all(isinstance(p, fx.Node) and name_of(p) == "getitem" for p in picked):
+    if (
+        dim not in (1, -1)
+        or len(picked) != 2
+        or not all(isinstance(p, fx.Node) and name_of(p) == "getitem" for p in picked)
+    ):
         return None
     places = [_place(p) for p in picked]
     states = picked[0].args[0]

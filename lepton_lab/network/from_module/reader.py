@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from lepton_lab.network.base import LayerSpec, TensorInfo, snake_case
 from lepton_lab.network.catalogue import layer
-from lepton_lab.network.from_module.functions import JOINS, function_layer, name_of, operands
+from lepton_lab.network.from_module.functions import JOINS, function_layer, name_of, operands, reshaped
 from lepton_lab.network.from_module.graph import Level
 from lepton_lab.network.from_module.items import Found, branch, opaque, plain, readable
 from lepton_lab.network.from_module.modules import is_known, layer_of
@@ -155,6 +155,8 @@ class _Chain:
         shape_of(node)
         if isinstance(child, nn.Identity):
             return []
+        if type(child) is nn.Unflatten:
+            return [plain(one, level, x, node, stem=stem) for one in reshaped(shape_of(x), shape_of(node))]
         try:
             return [plain(layer_of(child, info), level, x, node, stem=stem, source=child)]
         except Unreadable:
@@ -163,7 +165,9 @@ class _Chain:
         if isinstance(child, nn.TransformerEncoder):
             modules = [*child.layers, *([child.norm] if child.norm is not None else [])]
             names = [*(f"layers_{number}" for number in range(len(child.layers))), "norm"]
-            parts = [plain(layer_of(m, info), level, x, node, stem=s, source=m) for s, m in zip(names, modules, strict=False)]
+            parts = [
+                plain(layer_of(m, info), level, x, node, stem=s, source=m) for s, m in zip(names, modules, strict=False)
+            ]
             return [Found(layer("SubNetwork"), level, x, node, {node}, stem, parts={"": parts}, hint="encoder")]
         path = f"{level.path}.{node.target}" if level.path else str(node.target)
         inside = branch(self.reader.read(child, value_of(x), path))
@@ -253,5 +257,3 @@ def _activation(one: LayerSpec) -> str | None:
     if stem in activation_names() and one.changed(name="") == activation_layer(stem):
         return stem
     return None
-
-
