@@ -72,13 +72,13 @@ class LeptonError(Exception):
 
     def _message(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        parts = [text.rstrip(".") + "."]
+        parts = [_sentence(text)]
         if self.expected is not None:
-            parts.append(f"Expected {self.expected.rstrip('.')}.")
+            parts.append(_sentence(f"Expected {self.expected}"))
         if self.received is not None:
-            parts.append(f"Received {self.received.rstrip('.')}.")
+            parts.append(_sentence(f"Received {self.received}"))
         if self.do is not None:
-            parts.append(self.do.rstrip(".") + ".")
+            parts.append(_sentence(self.do))
         return " ".join(parts)
 
 
@@ -169,6 +169,10 @@ class CheckpointError(TrainingError):
 
 class StoreError(LeptonError):
     """A workspace that cannot be opened, read or written."""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else text.rstrip(".") + "."
 
 
 def closest_names(name: str, choices: Iterable[str], count: int = 3) -> list[str]:

@@ -72,6 +72,8 @@ class Misfit(ShapeError):  # noqa: N818  (the error that users see is ShapeError
         do: What to do next.
         fixes: Edits, best first, with paths relative to the layer ("" is the layer itself).
         path: The layer's path; grows while the error travels outwards.
+        who: The layer, as the sentence names it; the chain fills it in.
+        problem: What is wrong in a sentence of its own, where it is not the input.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Misfit(ShapeError):  # noqa: N818  (the error that users see is ShapeError
         fixes: Sequence[Fix] = (),
         path: str = "",
         who: str = "",
+        problem: str = "",
     ) -> None:
         self.who = who
+        self.problem = problem
         self.misfit = (expects, received, do, tuple(fixes))
         super().__init__(f"{who or 'the layer'} expects {expects}", path=path, do=do, fixes=fixes)
 
@@ -98,11 +102,14 @@ class Misfit(ShapeError):  # noqa: N818  (the error that users see is ShapeError
             fixes=[(fix.named(name) if name else fix).under(prefix) for fix in fixes],
             path=f"{prefix}/{self.path}" if self.path else prefix,
             who=self.who or who,
+            problem=self.problem,
         )
 
     def final(self) -> ShapeError:
         """The error that a user sees."""
         expects, received, do, fixes = self.misfit
+        if self.problem:
+            return ShapeError(f"{self.who}: {self.problem}", path=self.path, fixes=fixes)
         error = ShapeError(f"{self.who} expects {expects}, but {received}", path=self.path, do=do, fixes=fixes)
         error.expected, error.received = expects, received
         return error

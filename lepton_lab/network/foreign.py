@@ -33,6 +33,12 @@ class ForeignLayer(LayerSpec):
     module: ClassVar[type[nn.Module]]
     inferred: ClassVar[dict[str, int]] = {}
 
+    @classmethod
+    def positional(cls) -> tuple[str, ...]:
+        """See `LayerSpec.positional`; what is inferred from the input comes last, as in the package's own layers."""
+        names = super().positional()
+        return tuple(n for n in names if n not in cls.inferred) + tuple(n for n in names if n in cls.inferred)
+
     @field_validator("*", mode="after")
     @classmethod
     def _plain_data(cls, value: Any) -> Any:

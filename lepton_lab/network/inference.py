@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from lepton_lab.errors import ShapeError, SpecError
+from lepton_lab.errors import LeptonError
 from lepton_lab.network.base import BlockSpec, Call, Chain, LayerSpec, TensorInfo
 from lepton_lab.network.counting import multiply_adds
 from lepton_lab.network.fixes import Misfit
@@ -83,6 +84,16 @@ class LayerReport:
     rows: tuple[Row, ...] = ()
 
 
+class _NoDrawing(TorchFunctionMode):
+    """Skips the drawing of first weights, which on the meta device has no effect but takes most of the time."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 class _Cache:
     """The most recently used reports."""
 
@@ -110,6 +121,13 @@ class _Cache:
 
 
 _cache = _Cache(8192)
+_SAME_SHAPE = frozenset(
+    {
+        nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Hardsigmoid,
+        nn.Hardswish, nn.Softplus, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Dropout, nn.Dropout2d,
+    }
+)  # fmt: skip
+"""Modules whose trial run would say nothing: what they need was checked when their call was made."""
 _NOT_SHAPE = frozenset({"name", "input_shape", "input_layout"})
 
 
@@ -180,10 +198,8 @@ def _infer_plain(layer: LayerSpec, x: TensorInfo) -> LayerReport:
         return run_calls(calls, x)
     except Misfit:
         raise
-    except ShapeError as error:
-        raise Misfit("an input that fits it", received=error.what, do=error.do, fixes=error.fixes) from error
-    except SpecError:
-        raise
+    except LeptonError as error:
+        raise Misfit("", problem=str(error), fixes=error.fixes) from error
     except Exception as error:  # torch, and strangers' modules, raise what they like
         reason = str(error).strip().split("\n")[0][:300] or type(error).__name__
         raise Misfit("an input that fits it", do=f"{type(error).__name__}: {reason}") from error
@@ -199,9 +215,10 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> Layer
     value: Any = torch.empty((_BATCH, *x.shape), dtype=x.dtype, device="meta")
     with torch.no_grad():
         for _, call in calls:
-            with torch.device("meta"):
+            with torch.device("meta"), _NoDrawing():
                 module = call.build().eval()
-            given, value = value, module(value)
+            same = type(module) in _SAME_SHAPE and isinstance(value, torch.Tensor)
+            given, value = value, torch.empty_like(value) if same else module(value)
             operations += multiply_adds(module, given, value) // _BATCH
             size += _new_bytes(module, given, value) // _BATCH
             for parameter in module.parameters():

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from lepton_lab.errors import SpecError
 from lepton_lab.network.base import Call, LayerSpec, TensorInfo
+from lepton_lab.network.catalogue import built_in
 from lepton_lab.network.layers.shape import Permute
 from lepton_lab.network.naming import named_layers
 
 __all__ = ["Input", "settle_input"]
 
 
+@built_in
 class Input(LayerSpec):
     """Keras's way to say the shape of a sample; the network takes it over and drops this layer.
 

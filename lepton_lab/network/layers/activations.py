@@ -10,7 +10,9 @@ from torch import nn
 from lepton_lab.errors import UnknownNameError
 from lepton_lab.network.base import BlockSpec, Call, LayerSpec, TensorInfo
 from lepton_lab.network.catalogue import LAYERS, built_in, stem_of
-from lepton_lab.network.fields import Size, need_float
+from lepton_lab.network.fields import Size, need_float, set_fix
+from lepton_lab.network.fixes import Misfit
+from lepton_lab.registry import BUILT_IN
 
 __all__ = [
     "ELU",
@@ -96,6 +98,15 @@ class PReLU(_Activation):
 
     num_parameters: Size = Field(1, description="1 for one slope, or the number of channels for one each.")
     init: float = Field(0.25, ge=-10, le=10, description="Slope at the start.")
+
+    def calls(self, x: TensorInfo) -> tuple[tuple[str, Call], ...]:
+        """See `LayerSpec.calls`."""
+        if self.num_parameters != 1 and (not x.shape or self.num_parameters != x.shape[0]):
+            raise Misfit(
+                f"{self.num_parameters} channels, one for each slope",
+                fixes=[set_fix("set num_parameters=1 in {name}", num_parameters=1)],
+            )
+        return super().calls(x)
 
 
 @built_in
@@ -255,15 +266,20 @@ class LogSoftmax(_OverClasses):
     module: ClassVar[type[nn.Module]] = nn.LogSoftmax
 
 
-def activation_names() -> list[str]:
-    """What `activation=` takes: the built-in functions and registered layers that need no parameters."""
-    names = []
+def _activations() -> dict[str, type[LayerSpec]]:
+    """The built-in functions and registered layers that need no parameters, by their short name."""
+    found: dict[str, type[LayerSpec]] = {}
     for entry in LAYERS.entries():
         cls = entry.value
-        simple = cls.group == _GROUP or entry.provider != "lepton-lab"
+        simple = cls.group == _GROUP or entry.provider != BUILT_IN
         if simple and not issubclass(cls, BlockSpec) and not any(f.is_required() for f in cls.model_fields.values()):
-            names.append(stem_of(cls))
-    return sorted(names)
+            found[stem_of(cls)] = cls
+    return found
+
+
+def activation_names() -> list[str]:
+    """What `activation=` takes: the built-in functions and registered layers that need no parameters."""
+    return sorted(_activations())
 
 
 def activation_layer(name: str) -> LayerSpec:
@@ -273,15 +289,24 @@ def activation_layer(name: str) -> LayerSpec:
         UnknownNameError: No such activation; suggests the closest ones.
     """
     wanted = _SYNONYMS.get(name.lower(), name.lower())
-    for entry in LAYERS.entries():
-        if wanted in (stem_of(entry.value), entry.name.lower()):
-            found = stem_of(entry.value)
-            if found in activation_names():
-                return entry.value()
+    quick = _BUILT_IN.get(wanted)
+    if quick is not None:
+        return quick
+    for short, cls in _activations().items():
+        if wanted in (short, cls.kind.lower()):
+            return cls()
     raise UnknownNameError("activation", name, activation_names())
 
 
+_BUILT_IN: dict[str, LayerSpec] = {short: cls() for short, cls in _activations().items()}
+_BUILT_IN |= {layer.kind.lower(): layer for layer in _BUILT_IN.values()}
+
+
 def _short(value: Any) -> Any:
+    if isinstance(value, LayerSpec):
+        if value != type(value)():
+            raise ValueError("a name such as 'relu'; an activation with settings of its own is a layer of its own")
+        return stem_of(type(value))
     return None if value in ("linear", "none", "") else value
 
 

@@ -109,7 +109,8 @@ def _on_meta(module: nn.Module, forward: Callable[[torch.Tensor], torch.Tensor],
             for m, _ in modes:
                 m.training = False
             with torch.no_grad(), torch.random.fork_rng(), torch.device(device):
-                return copy.deepcopy(module)(torch.zeros(x.shape, dtype=x.dtype, device=device)).to("meta")
+                result = copy.deepcopy(module)(torch.zeros(x.shape, dtype=x.dtype, device=device))
+                return torch.empty_like(result, device="meta")
         finally:
             for m, mode in modes:
                 m.training = mode

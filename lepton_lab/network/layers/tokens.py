@@ -143,7 +143,7 @@ class _Learned(LayerSpec):
         need_float(x)
         shape = x.shape if self.shape is None else self.shape
         try:
-            fits = tuple(torch.broadcast_shapes(shape, x.shape)) == x.shape
+            fits = tuple(torch.broadcast_shapes(shape, x.shape)) == x.shape  # type: ignore[no-untyped-call]
         except RuntimeError:
             fits = False
         if not fits:
