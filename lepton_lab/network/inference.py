@@ -212,8 +212,9 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> Layer
         Misfit: What comes out is not a tensor with the batch first.
     """
     parameters = trainable = operations = size = 0
-    value: Any = torch.empty((_BATCH, *x.shape), dtype=x.dtype, device="meta")
-    with torch.no_grad():
+    value: Any
+    with torch.inference_mode(False), torch.no_grad():  # inference mode would hide what is a view
+        value = torch.empty((_BATCH, *x.shape), dtype=x.dtype, device="meta")
         for _, call in calls:
             with torch.device("meta"), _NoDrawing():
                 module = call.build().eval()
