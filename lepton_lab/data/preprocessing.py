@@ -134,9 +134,7 @@ class Preprocessing(ABC):
             ) from error
         arrays: dict[str, Tensor] = {}
         if (folder / "preprocessing.safetensors").exists():
-            from safetensors.torch import load_file
-
-            arrays = load_file(folder / "preprocessing.safetensors")
+            arrays = _load_arrays(folder / "preprocessing.safetensors")
         return _read(document, arrays)
 
 
@@ -160,6 +158,16 @@ def _document(preprocessing: Preprocessing, arrays: dict[str, Any]) -> dict[str,
     }
 
 
+def _load_arrays(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise DataError("the preprocessing's arrays cannot be read", where=str(path), received=str(error)) from error
+
+
 def _read(document: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Preprocessing:
     if not isinstance(document, Mapping) or "kind" not in document:
         raise DataError("this is not a saved preprocessing", expected="a JSON object with 'kind' and 'settings'")
@@ -175,7 +183,7 @@ def _read(document: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Preproce
     try:
         inline = {name: _array_from_json(value) for name, value in document.get("arrays", {}).items()}
         return cls.from_settings(document.get("settings", {}), {**arrays, **inline})
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"the saved preprocessing of kind {cls.kind!r} is damaged", received=str(error)) from error
 
 

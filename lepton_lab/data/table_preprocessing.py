@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lepton_lab.data.preprocessing import Preprocessing, register_preprocessing
-from lepton_lab.data.table_reading import parse_numbers
+from lepton_lab.data.table_words import MISSING, parse_numbers
 from lepton_lab.errors import DataError
 
 __all__ = ["FittedColumn", "TablePreprocessing", "fit_column"]
@@ -294,4 +294,4 @@ def as_numbers(values: pd.Series[Any], name: str) -> npt.NDArray[Any]:
     return numbers
 
 
-_BLANK = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "<NA>", "NaT"})
+_BLANK = frozenset({*MISSING, "<NA>", "NaT"})

@@ -7,7 +7,6 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,18 @@ import numpy as np
 import pandas as pd
 
 from lepton_lab.data.report import DataFinding
+from lepton_lab.data.table_words import MISSING, recognise_words
 from lepton_lab.errors import DataError, UnsafeDataError
 
-__all__ = ["MAX_BYTES", "MISSING", "RawTable", "parse_numbers", "read_head", "read_table"]
+__all__ = ["MAX_BYTES", "RawTable", "read_head", "read_table"]
 
 MAX_BYTES = 4 << 30
 """Size of a file above which `load_table` asks whether it is meant."""
 
-MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?", "-", "missing"]
-"""Words that stand for a missing value."""
-
 _MAX_COLUMNS = 20_000
 _SAMPLE = 1 << 20
+_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr", "euc_jp", "koi8_r"]
 _DELIMITERS = ",;\t|"
-_NUMBER_SHARE = 0.9  # of a column's different words that must be numbers for the others to count as missing
 _BAD_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
@@ -81,7 +78,7 @@ def read_table(
             table = _read_parquet(path)
         else:
             table = _read_csv(path, delimiter, encoding, header)
-    _numbers_in_words(table)
+    table.findings += recognise_words(table.columns)
     return table
 
 
@@ -108,20 +105,6 @@ def read_head(
         raise DataError("the file is not a table of text", where=str(path), received=str(error)) from error
     blank = len(text) - len(text.lstrip("\r\n"))
     return encoding, delimiter, text[:blank].replace("\r\n", "\n").count("\n"), rows
-
-
-def parse_numbers(words: pd.Index[Any] | Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Words as numbers, NaN where they are none; reads 1,234.5 and 1.234,5 and 3,5, signs of currency and per cent."""
-    text = pd.Series(list(words), dtype="str").str.strip().str.replace(r"[\s'€$£%\u00a0]", "", regex=True)
-    plain = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
-    comma = text.str.fullmatch(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+").fillna(False).to_numpy(bool)
-    groups = text.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?").fillna(False).to_numpy(bool)
-    only_groups = bool(groups.any()) and not bool((comma & ~groups).any())
-    german = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    english = text.str.replace(",", "", regex=False)
-    as_comma = pd.to_numeric(german.where(comma & (not only_groups)), errors="coerce").to_numpy(np.float64)
-    as_groups = pd.to_numeric(english.where(groups & only_groups), errors="coerce").to_numpy(np.float64)
-    return np.where(comma & (not only_groups), as_comma, np.where(groups & only_groups, as_groups, plain))
 
 
 def _check_file(path: Path, max_bytes: int) -> None:
@@ -172,10 +155,15 @@ def _encoding(sample: bytes, path: Path) -> str:
 
 
 def _guess_encoding(sample: bytes) -> str:
+    """Of the encodings that tables are saved in; Western European where several read alike."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample[: 1 << 16]).best()
-    return best.encoding if best is not None else "cp1252"
+    telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())[: 1 << 16]
+    matches = from_bytes(telling, cp_isolation=_ENCODINGS)
+    alike = {match.encoding for match in matches if match.chaos <= matches[0].chaos}
+    alike |= {name for match in matches if match.encoding in alike for name in match.could_be_from_charset}
+    best = matches.best()
+    return "cp1252" if best is None or "cp1252" in alike else best.encoding
 
 
 def _delimiter(text: str, path: Path) -> str:
@@ -352,45 +340,6 @@ def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
         return values.dt.tz_localize(None) if getattr(values.dt, "tz", None) is not None else values
     words = values.map(str, na_action="ignore").str.strip()
     return words.mask(words.isin(MISSING)).astype("category")
-
-
-def _numbers_in_words(table: RawTable) -> None:
-    """Columns of words that are numbers or dates but for a few become what they are."""
-    for name, values in table.columns.items():
-        if not isinstance(values.dtype, pd.CategoricalDtype):
-            continue
-        words = values.cat.categories
-        if not len(words):
-            continue
-        numbers = parse_numbers(words)
-        share = float(np.isfinite(numbers).mean())
-        codes = values.cat.codes.to_numpy()
-        if share >= _NUMBER_SHARE:
-            by_code = np.append(numbers, np.nan)
-            table.columns[name] = pd.Series(by_code[codes], name=name)
-            if share < 1:
-                odd = [str(w) for w in words[~np.isfinite(numbers)]]
-                count = int(np.isin(codes, np.flatnonzero(~np.isfinite(numbers))).sum())
-                table.findings.append(
-                    DataFinding(
-                        "warning",
-                        "mixed_types",
-                        f"Column {name} holds numbers and, in {count:,} rows, words such as {odd[0]!r}; "
-                        "the words count as missing.",
-                        {"column": name, "words": odd[:20]},
-                        "Correct them, or pass the column in categorical=[…].",
-                    )
-                )
-        elif bool(words[:50].str.contains(r"\d[-/.:]\d").all()):
-            dates = pd.to_datetime(pd.Series(list(words)), errors="coerce", format="mixed", dayfirst=_day_first(words))
-            if float(dates.notna().mean()) >= _NUMBER_SHARE:
-                by_code = np.append(dates.to_numpy("datetime64[s]"), np.datetime64("NaT"))
-                table.columns[name] = pd.Series(by_code[codes], name=name)
-
-
-def _day_first(words: pd.Index[Any]) -> bool:
-    firsts = pd.Series(list(words[:1000])).str.extract(r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}")[0].dropna().astype(int)
-    return bool((firsts > 12).any()) or bool(words[:50].str.fullmatch(r"\d{1,2}\.\d{1,2}\.\d{4}.*").any())
 
 
 def _unique_names(names: list[str]) -> tuple[list[str], list[DataFinding]]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lepton_lab.data import Preprocessing, load_source, load_table
-from lepton_lab.data.table_reading import parse_numbers
+from lepton_lab.data.table_words import parse_numbers
 from lepton_lab.errors import DataError, UnknownNameError, UnsafeDataError
 
 RNG = np.random.default_rng(0)
@@ -175,6 +175,19 @@ def test_raw_rows_are_prepared_as_training_rows_were(tmp_path):
     bundle.preprocessing.save(tmp_path)
     assert torch.equal(Preprocessing.load(tmp_path)(frame), whole)
     assert torch.equal(Preprocessing.from_json(bundle.preprocessing.to_json())(frame), whole)
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        (["город", "Москва", "Казань", "Новосибирск"], "cp1251"),
+        (["都市", "東京都の山田太郎さん", "大阪府の鈴木花子さん", "名前はまだありません"], "cp932"),
+    ],
+)
+def test_other_scripts_are_read(csv, words, encoding):
+    rows = "\n".join(f"{words[1 + i % 3]},{i % 2}" for i in range(60))
+    bundle = load_table(csv(f"{words[0]},y\n{rows}", encoding=encoding), target="y")
+    assert set(bundle.preprocessing.feature_names) == {f"{words[0]} = {w}" for w in (*words[1:], "other")}
 
 
 def test_unknown_categories_and_missing_values_are_handled_at_prediction():
