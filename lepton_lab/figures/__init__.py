@@ -1,0 +1,9 @@
+"""Figures for papers and reports: the only place with matplotlib.
+
+Here live functions that take a run or a result and return a matplotlib `Figure`. What may not live here: pyplot,
+widgets, and anything that measures.
+"""
+
+from lepton_lab.figures.curves import plot_run, plot_runs
+
+__all__ = ["plot_run", "plot_runs"]

@@ -73,7 +73,7 @@ def find_non_finite(
             return NonFinite(*trace.first, "forward")
         if not all_finite([value.detach()]):
             return NonFinite("loss", "", "forward")
-        value.backward()
+        torch.autograd.backward(value)
     finally:
         for handle in handles:
             handle.remove()
@@ -99,9 +99,8 @@ class _Trace:
             if self.first is None and (leaf or _finite_inputs(inputs)) and not all_finite([output.detach()]):
                 self.first = name, kind
             if leaf and output.requires_grad:
-                self._handles.append(
-                    output.register_hook(lambda g: self.gradients.append((name, kind, all_finite([g.detach()]))))
-                )
+                see = lambda g: self.gradients.append((name, kind, all_finite([g.detach()])))  # noqa: E731
+                self._handles.append(output.register_hook(see))  # type: ignore[no-untyped-call]
 
         return look
 

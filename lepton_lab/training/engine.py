@@ -29,7 +29,7 @@ from lepton_lab.training.setup import (
 )
 from lepton_lab.training.snapshots import load_snapshot, take_snapshot
 from lepton_lab.training.status import RunState
-from lepton_lab.training.steps import Average, Step, StepOptions, make_step
+from lepton_lab.training.steps import Average, FullStep, Step, StepOptions, make_step
 from lepton_lab.training.threads import pick_threads
 from lepton_lab.training.validate import measure
 
@@ -101,7 +101,7 @@ class Engine:
         weights_last, self.channels_last = wants_channels_last(settings.channels_last, module, x)
         self._weights_last = weights_last
         if weights_last:
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            module.to(memory_format=torch.channels_last)
         self.head = make_head(module, self.plan.data, settings, self.plan.loss, self.device)
         module.train()
         self.head.forward.train()
@@ -187,7 +187,8 @@ class Engine:
 
         def step() -> None:
             with torch.autocast(self.device.type, self.options.autocast, enabled=self.options.autocast is not None):
-                self.head.loss(self.head.forward(x), y).backward()
+                loss = self.head.loss(self.head.forward(x), y)
+            torch.autograd.backward(loss)
             self.optimizer.zero_grad()
 
         most = 1 if settings.deterministic or self.device.type != "cpu" else settings.threads or usable_cpus()
@@ -250,12 +251,12 @@ class Engine:
 
     def forget_gathered(self) -> None:
         """Drops gradients of an update that was not finished."""
-        if hasattr(self.step, "gathered"):
+        if isinstance(self.step, FullStep):
             self.step.gathered = self.step.samples = 0
 
     def update_rest(self) -> None:
         """Uses the gradients of an epoch's last batches where they are fewer than `accumulate`."""
-        if self.options.accumulate > 1 and hasattr(self.step, "update"):
+        if isinstance(self.step, FullStep):
             self.step.update()
 
     def guard_place(self) -> None:
@@ -353,7 +354,7 @@ class Engine:
         if module is not None and hasattr(self, "optimizer"):
             self.optimizer.zero_grad()
         if module is not None and self._weights_last:
-            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            module.to(memory_format=torch.contiguous_format)
         if module is not None and self._home is not None and self._home != self.device:
             module.to(self._home)
         if hasattr(self, "feed"):

@@ -59,7 +59,7 @@ def predict(module: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     """What a module puts out for prepared samples, in evaluation mode, on the CPU."""
     device = _device_of(module)
     with evaluating(module), torch.inference_mode():
-        parts = [module(part.to(device)).float().cpu() for part in x.split(batch_size)]
+        parts = [module(part.to(device)).float().cpu() for part in torch.split(x, batch_size)]
     return torch.cat(parts).clone() if parts else torch.empty(0)
 
 

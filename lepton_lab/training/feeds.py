@@ -99,7 +99,7 @@ class ResidentFeed(Feed):
             return False
         if one.dtype == self.x.dtype and preprocessing.batch(self.x) is self.x:
             return True
-        self.x = torch.cat([preprocessing.batch(part) for part in self.x.split(4096)])
+        self.x = torch.cat([preprocessing.batch(part) for part in torch.split(self.x, 4096)])
         return True
 
     @override

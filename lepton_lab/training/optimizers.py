@@ -293,7 +293,8 @@ def make_optimizer(
         TrainingError: It cannot take an option, or there is nothing to train.
     """
     params = [p for p in params if p.requires_grad]
-    keywords = {k: v for k, v in {"momentum": momentum, "weight_decay": weight_decay}.items() if v is not None}
+    keywords: dict[str, Any] = {"momentum": momentum, "weight_decay": weight_decay}
+    keywords = {k: v for k, v in keywords.items() if v is not None}
     keywords.update(options or {})
     if "betas" in keywords:
         keywords["betas"] = tuple(keywords["betas"])

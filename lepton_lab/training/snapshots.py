@@ -10,6 +10,7 @@ from torch import Tensor
 from lepton_lab.errors import CheckpointError
 from lepton_lab.training.checkpoint import Snapshot, architecture, load_model
 from lepton_lab.training.guard import restore_rng, rng_state
+from lepton_lab.training.steps import FullStep
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine
@@ -41,11 +42,10 @@ def take_snapshot(engine: Engine, *, weights_only: bool = False) -> Snapshot:
     if average is not None:
         tensors.update(_named("ema", {str(i): t for i, t in enumerate(average.shadow)}))
         about["ema_updates"] = average.updates
-    gathered = getattr(engine.step, "gathered", 0)
-    if gathered:
+    if isinstance(engine.step, FullStep) and engine.step.gathered:
         grads = {str(i): p.grad for i, p in enumerate(engine.optimizer.params) if p.grad is not None}
         tensors.update(_named("grad", grads))
-        about["gathered"] = [gathered, engine.step.samples]  # type: ignore[attr-defined]
+        about["gathered"] = [engine.step.gathered, engine.step.samples]
     about.update(
         progress={**progress.to_json(), "position": about["position"]},
         optimizer=optimizer,
@@ -95,12 +95,12 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
         for i, t in enumerate(average.shadow):
             t.copy_(shadow[str(i)])
         average.updates = int(about["ema_updates"])
-    if "gathered" in about:
+    if "gathered" in about and isinstance(engine.step, FullStep):
         grads = snapshot.part("grad")
         for i, p in enumerate(engine.optimizer.params):
             if str(i) in grads:
                 p.grad = grads[str(i)].to(p.device).clone()
-        engine.step.gathered, engine.step.samples = about["gathered"]  # type: ignore[attr-defined]
+        engine.step.gathered, engine.step.samples = about["gathered"]
     engine.metrics.load(about["metrics"])
     if engine.schedule.plateau is not None and about["plateau"]:
         engine.schedule.plateau.load(about["plateau"])

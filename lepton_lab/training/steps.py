@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lepton_lab.training.optimizers import EngineOptimizer, TorchOptimizer
 
-__all__ = ["Average", "Step", "StepOptions", "StepResult", "UnusualStep", "make_step", "plain_step"]
+__all__ = ["Average", "FullStep", "Step", "StepOptions", "StepResult", "UnusualStep", "make_step", "plain_step"]
 
 StepResult = tuple[Tensor, Tensor]
 """Loss and outputs of a batch, detached."""
@@ -100,7 +100,7 @@ def make_step(
     """The function that trains on one batch."""
     if options.usual and not optimizer.closure:
         return plain_step(forward, loss, optimizer, options.autocast, device)
-    return _FullStep(forward, loss, optimizer, options, device)
+    return FullStep(forward, loss, optimizer, options, device)
 
 
 def plain_step(
@@ -111,12 +111,12 @@ def plain_step(
     device: torch.device,
 ) -> Step:
     """Forward, backward, update, and nothing else."""
-    update, params = optimizer.step, optimizer.params
+    update, params, backward = optimizer.step, optimizer.params, torch.autograd.backward
 
     def step(x: Tensor, y: Tensor) -> StepResult:
         output = forward(x)
         value = loss(output, y)
-        value.backward()
+        backward(value)
         update()
         for p in params:
             p.grad = None
@@ -129,7 +129,7 @@ def plain_step(
         with torch.autocast(device.type, autocast):
             output = forward(x)
             value = loss(output.float(), y)
-        value.backward()
+        backward(value)
         update()
         for p in params:
             p.grad = None
@@ -138,7 +138,7 @@ def plain_step(
     return mixed_step
 
 
-class _FullStep:
+class FullStep:
     """A step with everything that `StepOptions` can ask for."""
 
     def __init__(
@@ -165,6 +165,7 @@ class _FullStep:
         return value, output
 
     def __call__(self, x: Tensor, y: Tensor) -> StepResult:
+        """Trains on a batch."""
         if self.optimizer.closure:
             return self._closure_step(x, y)
         options = self.options
@@ -172,7 +173,7 @@ class _FullStep:
         if options.check and not bool(value.detach().isfinite()):
             raise UnusualStep
         scaled = value * len(y) if options.accumulate > 1 else value
-        (options.scaler.scale(scaled) if options.scaler is not None else scaled).backward()
+        torch.autograd.backward(options.scaler.scale(scaled) if options.scaler is not None else scaled)
         self.gathered += 1
         self.samples += len(y)
         if self.gathered >= options.accumulate:
@@ -213,7 +214,7 @@ class _FullStep:
             value, output = self._evaluate(x, y)
             if self.options.check and not bool(value.detach().isfinite()):
                 raise UnusualStep
-            value.backward()
+            torch.autograd.backward(value)
             first.append((value.detach(), output.detach()))
             if len(first) == 1 and self.options.on_grad is not None:
                 self.options.on_grad()

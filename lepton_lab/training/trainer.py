@@ -171,7 +171,8 @@ class Trainer:
         given = {k: v for k, v in {"epochs": epochs, "batch_size": batch_size}.items() if v is not None}
         settings = self.settings.changed(**given, **changes)
         if where != "thread":
-            return self._start_elsewhere(where, data, settings, name)
+            elsewhere: Run = self._start_elsewhere(where, data, settings, name)
+            return elsewhere
         bundle = as_bundle(data, validation_data)
         if self._run is not None and not self._run.state.ended and self.module is not None and self.spec is None:
             raise TrainingError(
@@ -179,6 +180,7 @@ class Trainer:
             )
         metrics = self._metrics if self._metrics is not None else default_metrics(str(bundle.task))
         columns = [metric_name(m) for m in metrics]
+        validated = settings.validate and bundle.valid is not None
         run = Run(
             settings=settings.to_json(),
             data=describe_data(bundle),
@@ -187,7 +189,7 @@ class Trainer:
             run_id=run_id,
             folder=Path(folder) if folder is not None else None,
             parent=parent,
-            history=History(columns, validation=settings.validate and bundle.valid is not None) if history is None else history,
+            history=history if history is not None else History(columns, validated),
         )
         plan = Plan(
             data=bundle,
