@@ -463,7 +463,7 @@ def test_an_input_that_cannot_be_guessed_is_said():
 
 @pytest.mark.parametrize("wrong", [nn.Linear, "resnet18", None])
 def test_something_else_than_a_module_is_refused(wrong):
-    with pytest.raises(SpecError, match="nn.Module"):
+    with pytest.raises(SpecError, match=r"nn\.Module"):
         read_module(wrong)
 
 

@@ -105,7 +105,7 @@ def render(expression: Expression, indent: int, before: int = 0, after: int = 0)
     if before + len(line) + after <= LINE or not expression.args:
         return line
     inner = " " * (indent + 4)
-    opening, closing = expression.brackets
+    opening, closing = expression.brackets[0], expression.brackets[1]
     joined = ", ".join(f"{key}={value}" if key else str(value) for key, value in expression.args)
     alone = expression.brackets == "()" and not expression.head and len(expression.args) == 1
     if len(inner) + len(joined) <= LINE and not alone:

@@ -1,8 +1,8 @@
 """Where the classes in written code come from: torch, an import, or a copy of their source."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import builtins
 import importlib.util

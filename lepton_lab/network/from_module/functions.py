@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import fx
 
 from lepton_lab.network.base import LayerSpec
 from lepton_lab.network.catalogue import layer
-from lepton_lab.network.from_module.trace import BATCH, Unreadable, shape_of, value_of
+from lepton_lab.network.from_module.trace import Unreadable, shape_of, value_of
 
 __all__ = ["JOINS", "NOTHING", "function_layer", "name_of", "operands", "reshaped"]
 
@@ -266,7 +265,7 @@ def _interpolate(node: fx.Node, x: fx.Node) -> list[LayerSpec]:
 def _pad(node: fx.Node, x: fx.Node) -> list[LayerSpec]:
     from lepton_lab.network.from_module.modules import layer_of
 
-    values = {**dict(zip(["input", "pad", "mode", "value"], node.args, strict=False)), **node.kwargs}
+    values: dict[str, Any] = {**dict(zip(["input", "pad", "mode", "value"], node.args, strict=False)), **node.kwargs}
     widths = tuple(values["pad"])
     if values.get("mode", "constant") != "constant" or values.get("value") not in (None, 0, 0.0) or len(widths) != 4:
         raise Unreadable("padding other than zeros around maps")

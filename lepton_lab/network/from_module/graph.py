@@ -137,10 +137,8 @@ class Level:
 
         class Run(fx.Interpreter):
             def run_node(self, n: fx.Node) -> Any:
-                if drops.get(n):  # it was traced in training
-                    result = self.fetch_args_kwargs_from_env(n)[0][0]
-                else:
-                    result = super().run_node(n)
+                off = drops.get(n)  # it was traced in training
+                result = self.fetch_args_kwargs_from_env(n)[0][0] if off else super().run_node(n)
                 if isinstance(result, torch.Tensor):
                     values[n] = result.clone()
                 return result
@@ -159,5 +157,5 @@ def _has_tensor(value: Any) -> bool:
 def _dropout(node: fx.Node) -> nn.Module:
     """The module that does what a functional dropout with `training=self.training` does."""
     kind = {"dropout2d": nn.Dropout2d, "dropout1d": nn.Dropout1d, "alpha_dropout": nn.AlphaDropout}
-    p = node.kwargs.get("p", node.args[1] if len(node.args) > 1 else 0.5)
+    p: Any = node.kwargs.get("p", node.args[1] if len(node.args) > 1 else 0.5)
     return kind.get(getattr(node.target, "__name__", ""), nn.Dropout)(p)

@@ -13,8 +13,8 @@ from lepton_lab.network.catalogue import LAYERS, layer
 from lepton_lab.network.from_module.functions import name_of
 from lepton_lab.network.from_module.graph import Level
 from lepton_lab.network.from_module.items import Found, plain, readable
-from lepton_lab.network.modules import RecurrentLast, RecurrentSteps
 from lepton_lab.network.from_module.trace import Unreadable, shape_of, value_of
+from lepton_lab.network.modules import RecurrentLast, RecurrentSteps
 
 __all__ = ["learned", "wrapped"]
 
@@ -106,7 +106,9 @@ def _attention_input(call: fx.Node, module: nn.MultiheadAttention, picks: list[A
         raise Unreadable("its attention is masked")
     if not module.batch_first or not module._qkv_same_embed_dim or module.bias_k is not None or module.add_zero_attn:
         raise Unreadable("the layer MultiheadAttention does not have all of its options")
-    return x  # type: ignore[no-any-return]
+    if not isinstance(x, fx.Node):
+        raise Unreadable("its input is no value of the forward")
+    return x
 
 
 def _attention(module: nn.MultiheadAttention, x: TensorInfo) -> LayerSpec:
@@ -121,13 +123,13 @@ def _attention(module: nn.MultiheadAttention, x: TensorInfo) -> LayerSpec:
 
 def _recurrent(module: nn.RNNBase, picks: list[Any]) -> LayerSpec:
     """The layer whose output is the picked one: the sequence, or the last state of the top layer."""
-    if not module.batch_first or getattr(module, "proj_size", 0):
+    if not module.batch_first or module.proj_size:
         raise Unreadable("it takes the steps before the batch (batch_first=False), or projects its states")
     lstm = isinstance(module, nn.LSTM)
     sequence = picks == [0]
     directions = picks == ["both"] and module.bidirectional
-    state = picks[:2] == [1, 0] and picks[2:] if lstm else picks[:1] == [1] and picks[1:]
-    state = [i[0] if isinstance(i, tuple) and all(j == slice(None) for j in i[1:]) else i for i in state or []]
+    state = picks[2:] if lstm and picks[:2] == [1, 0] else picks[1:] if not lstm and picks[:1] == [1] else []
+    state = [i[0] if isinstance(i, tuple) and all(j == slice(None) for j in i[1:]) else i for i in state]
     last = state in ([-1], [module.num_layers - 1]) and not module.bidirectional
     last = last or picks == ["last"] or directions
     if not sequence and not last:
@@ -141,7 +143,7 @@ def _recurrent(module: nn.RNNBase, picks: list[Any]) -> LayerSpec:
         "dropout": module.dropout,
     }
     if kind == "RNN":
-        values["nonlinearity"] = module.nonlinearity  # type: ignore[attr-defined]
+        values["nonlinearity"] = module.nonlinearity
     fields = LAYERS[kind].model_fields
     for key in set(values) - set(fields):
         if values[key] not in (True, 0.0, "tanh"):

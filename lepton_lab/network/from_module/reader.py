@@ -238,14 +238,21 @@ def _folded(items: list[Found]) -> list[Found]:
                 parts = (last.level, last.start, item.end, covers, last.stem)
                 result[-1] = Found(block, *parts, parts=last.parts)
                 continue
-        if last is not None and _takes_last(item.layer) and getattr(last.layer, "output", "") == "sequence":
-            if last.state and not getattr(last.layer, "bidirectional", True) and item.level is last.level:
-                result[-1] = replace(
-                    last, layer=last.layer.changed(output="last"), end=item.end, covers=last.covers | item.covers
-                )
-                continue
+        if (
+            last is not None
+            and _takes_last(item.layer)
+            and _is_forward_sequence(last.layer)
+            and item.level is last.level
+        ):
+            one_step = last.layer.changed(output="last")
+            result[-1] = replace(last, layer=one_step, end=item.end, covers=last.covers | item.covers)
+            continue
         result.append(item)
     return result
+
+
+def _is_forward_sequence(one: LayerSpec) -> bool:
+    return getattr(one, "output", "") == "sequence" and not getattr(one, "bidirectional", True)
 
 
 def _takes_last(one: LayerSpec) -> bool:

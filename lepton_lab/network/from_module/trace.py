@@ -119,8 +119,8 @@ class ShapedProxy(fx.Proxy):
     def __iter__(self) -> Iterator[Any]:
         value = value_of(self.node)
         if isinstance(value, tuple | list):
-            return iter([self[i] for i in range(len(value))])
-        return super().__iter__()  # type: ignore[no-any-return]
+            return iter([operator.getitem(self, i) for i in range(len(value))])
+        return super().__iter__()
 
 
 class ShapeTracer(fx.Tracer):
@@ -171,11 +171,11 @@ class ShapeTracer(fx.Tracer):
         """What stands in a node for an argument; called by fx."""
         if isinstance(a, BatchSize):
             return a.node
-        if isinstance(a, torch.Tensor) and not isinstance(a, nn.Parameter):
-            if not any(a is b for b in self.root.buffers()):
-                name = next((k for k, v in self.constants.items() if v is a), f"constant_{len(self.constants)}")
-                self.constants[name] = a
-                return self.create_node("get_attr", name, (), {})
+        made_here = isinstance(a, torch.Tensor) and not isinstance(a, nn.Parameter)
+        if made_here and not any(a is b for b in self.root.buffers()):
+            name = next((k for k, v in self.constants.items() if v is a), f"constant_{len(self.constants)}")
+            self.constants[name] = a
+            return self.create_node("get_attr", name, (), {})
         return super().create_arg(a)
 
     def create_node(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **named: Any) -> fx.Node:
@@ -202,7 +202,7 @@ class ShapeTracer(fx.Tracer):
     @staticmethod
     def _of_batch(node: fx.Node) -> bool:
         if node.target == "size":
-            tensor, axis = node.args  # type: ignore[misc]
+            tensor, axis = node.args
             value = value_of(tensor)  # type: ignore[arg-type]
             return value.shape[axis] == BATCH and axis in (0, -value.ndim)
         return node.op == "call_function" and getattr(node.target, "__module__", "") == "_operator"
