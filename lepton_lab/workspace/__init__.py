@@ -34,6 +34,7 @@ __all__ = [
     "current_workspace",
     "open_run",
     "runs",
+    "start_in_worker",
 ]
 
 

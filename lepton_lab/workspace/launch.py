@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Registration", "ensure_worker", "live_workers", "log_path"]
 
-_started: list[subprocess.Popen[bytes]] = []
+_started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def log_path(workspace: Workspace) -> Path:
@@ -47,8 +47,9 @@ def ensure_worker(workspace: Workspace, *options: str) -> bool:
 
     Side effects: the process outlives this one, and ends by itself when it has had nothing to do for a while.
     """
-    _started[:] = [process for process in _started if process.poll() is None]
-    if live_workers(workspace):
+    for folder in [folder for folder, process in _started.items() if process.poll() is not None]:
+        del _started[folder]
+    if workspace.folder in _started or live_workers(workspace):
         return False
     command = [sys.executable, "-m", "lepton_lab.commands.worker", str(workspace.folder), "--on-demand", *options]
     try:
@@ -63,7 +64,7 @@ def ensure_worker(workspace: Workspace, *options: str) -> bool:
             )
     except OSError as error:
         raise StoreError(f"a worker cannot be started: {error}", do='Train in this process: where="thread"') from error
-    _started.append(process)
+    _started[workspace.folder] = process
     return True
 
 

@@ -17,6 +17,7 @@ from lepton_lab.workspace import orders
 from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
 from lepton_lab.workspace.feed import Feed
 from lepton_lab.workspace.history import StoredHistory
+from lepton_lab.workspace.launch import ensure_worker
 from lepton_lab.workspace.rows import find_run, shown_status, to_text, update_run
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from lepton_lab.workspace.workspace import Workspace
 
 __all__ = ["StoredRun"]
+
+_WORKER_S = 5.0  # between two looks for a worker that takes a waiting run
 
 
 class StoredRun:
@@ -147,12 +150,18 @@ class StoredRun:
     def wait(self, timeout: float | None = None) -> StoredRun:
         """Blocks until the run has ended and all of its record is there.
 
+        Side effects: a run that waits for a worker while none is there gets one.
+
         Raises:
             TrainingError: The run failed.
             TimeoutError: It has not ended after `timeout` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.state.ended:
+        looked = 0.0
+        while not (state := self.state).ended:
+            if state is RunState.QUEUED and time.monotonic() - looked > _WORKER_S:
+                looked = time.monotonic()
+                self._ensure_worker()
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"the run {self.name!r} is still {self.state} after {timeout:g} s")
             time.sleep(0.05)
@@ -317,6 +326,10 @@ class StoredRun:
         if self._revived is None or not self.state.ended:
             self._revived = revive(self.workspace, self.id, data)
         return self._revived
+
+    def _ensure_worker(self) -> None:
+        if self._row()["pid"] is None:
+            ensure_worker(self.workspace)
 
     def _row(self) -> dict[str, Any]:
         return find_run(self.workspace.database, self.id)

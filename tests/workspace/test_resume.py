@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -39,10 +36,9 @@ def orphaned(workspace, run):
 
 
 def start(workspace, run_id, epochs=6, pause=0.01):
-    path = os.pathsep.join(p for p in sys.path if p)
-    command = [sys.executable, trains.__file__, str(workspace.folder), run_id, str(epochs), str(pause)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
-    assert process.stdout.readline() == "ready\n"
+    ready = multiprocessing.get_context("forkserver").Event()
+    process = trains.in_process(trains.main, workspace.folder, run_id, epochs, pause, ready)
+    assert ready.wait(60)
     return process
 
 
@@ -50,9 +46,8 @@ def start(workspace, run_id, epochs=6, pause=0.01):
 def test_a_killed_training_is_interrupted_and_goes_on_to_its_end(workspace, number):
     process = start(workspace, "killed")
     time.sleep(random.Random(number).uniform(0.0, 0.6))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    process.kill()
+    process.join()
     run = workspace.open_run("killed")
     assert run.state is RunState.INTERRUPTED
     before = run.history.steps.since(0)[1]["step"]

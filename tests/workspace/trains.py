@@ -1,8 +1,8 @@
-"""A small real training, as a program for a test to kill: `trains.py FOLDER RUN EPOCHS SECONDS_A_BATCH`."""
+"""A small real training, for a test to run in a process and to kill."""
 
 from __future__ import annotations
 
-import sys
+import multiprocessing
 import time
 
 import torch
@@ -12,6 +12,7 @@ from lepton_lab.network import Dropout, Flatten, Linear, NetworkSpec
 from lepton_lab.training.callbacks import LambdaCallback
 from lepton_lab.training.trainer import Trainer
 from lepton_lab.workspace import StoreRecorder, Workspace
+from lepton_lab.workspace.worker import Worker
 
 QUICK = {"metrics": ["accuracy"], "compile": False, "threads": 1, "log_every": 1, "device": "cpu"}
 
@@ -29,15 +30,28 @@ def trainer(pause=0.0, **settings):
     return Trainer(network(), callbacks=callbacks, **{**QUICK, **settings})
 
 
-def main(folder, run_id, epochs, pause):
+def in_process(target, *args):
+    """Starts a process that has imported all this already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=target, args=args, daemon=True)
+    process.start()
+    return process
+
+
+def work(folder, log):
+    """Serves a workspace until it is idle."""
+    torch.set_num_threads(1)
+    with log.open("w") as file:
+        Worker(Workspace(folder), slots=1, idle_s=0.5, log=file).serve()
+
+
+def main(folder, run_id, epochs, pause, ready):
+    """Trains a run in this process; sets `ready` after its first step."""
     torch.set_num_threads(1)
     recorder = StoreRecorder(Workspace(folder))
-    run = trainer(float(pause)).start(digits(), int(epochs), 64, recorder=recorder, run_id=run_id, name=run_id)
+    run = trainer(pause).start(digits(), epochs, 64, recorder=recorder, run_id=run_id, name=run_id)
     while run.status.step == 0:
         time.sleep(0.005)
-    print("ready", flush=True)
+    ready.set()
     run.wait()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
