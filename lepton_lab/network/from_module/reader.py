@@ -35,10 +35,11 @@ class Reader:
     def __init__(self) -> None:
         self.fake = FakeTensorMode(allow_non_fake_inputs=True)
 
-    def example(self, x: TensorInfo) -> FakeTensor:
-        """A fake batch of samples like `x`."""
+    def example(self, module: nn.Module, x: TensorInfo) -> FakeTensor:
+        """A fake batch of samples like `x`, where the module's weights are."""
+        device = next((p.device for p in module.parameters()), torch.device("cpu"))
         with self.fake:
-            return torch.zeros((BATCH, *x.shape), dtype=x.dtype)  # type: ignore[return-value]
+            return torch.zeros((BATCH, *x.shape), dtype=x.dtype, device=device)  # type: ignore[return-value]
 
     def level(self, module: nn.Module, example: FakeTensor, path: str) -> Level:
         """The graph of a module.

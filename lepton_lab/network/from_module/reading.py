@@ -97,7 +97,7 @@ def _read(module: nn.Module, shape: tuple[int, ...] | int | None, dtype: str | N
         return _untried(module, guess, dtype)
     reader = Reader()
     try:
-        items = settle_shared(branch(reader.read(module, reader.example(x))))
+        items = settle_shared(branch(reader.read(module, reader.example(module, x))))
         items = honest(items, x)
     except Unreadable as error:
         items = [whole(module, str(error))]
