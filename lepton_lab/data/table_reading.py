@@ -160,10 +160,13 @@ def _guess_encoding(sample: bytes) -> str:
 
     telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())[: 1 << 16]
     matches = from_bytes(telling, cp_isolation=_ENCODINGS)
-    alike = {match.encoding for match in matches if match.chaos <= matches[0].chaos}
-    alike |= {name for match in matches if match.encoding in alike for name in match.could_be_from_charset}
     best = matches.best()
-    return "cp1252" if best is None or "cp1252" in alike else best.encoding
+    if best is None or "cp1252" in best.could_be_from_charset:
+        return "cp1252"
+    european = next((match for match in matches if "cp1252" in match.could_be_from_charset), None)
+    if european is not None and european.chaos <= best.chaos and best.coherence < european.coherence + 0.1:
+        return "cp1252"
+    return best.encoding
 
 
 def _delimiter(text: str, path: Path) -> str:
