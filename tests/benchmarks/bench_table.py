@@ -6,7 +6,6 @@ Each loader runs in a process of its own, so that its peak is its own; what impo
 subtracted from neither, but shown.
 """
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -50,16 +49,22 @@ def measure(code: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    rows, columns = (int(a) for a in (*sys.argv[1:], "1000000", "50")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
+    rows, columns = (
+        (int(a) for a in (*sys.argv[1:], "1000000", "50")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         start = time.perf_counter()
         write(path, rows, columns)
-        print(f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB, written in {time.perf_counter() - start:.0f} s")
+        print(
+            f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB, written in {time.perf_counter() - start:.0f} s"
+        )
         results = {name: measure(code.format(path=str(path))) for name, code in LOADERS.items()}
     base = results["pandas.read_csv"]
     for name, (seconds, peak) in results.items():
-        print(f"{name:<16} {seconds:7.2f} s ({seconds / base[0]:.2f} ×)   peak {peak:7.0f} MiB ({peak / base[1]:.2f} ×)")
+        print(
+            f"{name:<16} {seconds:7.2f} s ({seconds / base[0]:.2f} ×)   peak {peak:7.0f} MiB ({peak / base[1]:.2f} ×)"
+        )
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def test_a_table_becomes_scaled_numbers_and_says_what_it_left_out(tmp_path):
 
 
 def test_scaling_is_that_of_scikit_learn_on_training_rows():
-    from sklearn.pipeline import make_pipeline
     from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     frame = people()

@@ -12,7 +12,9 @@ GOOD, BAD = "what a great film", "a terribly dull film"
 
 
 def reviews(n=60):
-    return pd.DataFrame({"text": [f"{GOOD if i % 2 else BAD} {i}" for i in range(n)], "label": [i % 2 for i in range(n)]})
+    return pd.DataFrame(
+        {"text": [f"{GOOD if i % 2 else BAD} {i}" for i in range(n)], "label": [i % 2 for i in range(n)]}
+    )
 
 
 def test_texts_become_padded_numbers():
