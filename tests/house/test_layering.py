@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lepton_lab"
 
 LAYERS = {
-    0: {"errors", "registry", "plugins"},
+    0: {"errors", "registry", "plugins", "markup"},
     1: {"network", "data", "nn", "datasets"},
-    2: {"training", "probes", "doctor", "evaluate", "explain", "tune", "compress", "export", "serve"},
+    2: {"training", "probes", "doctor", "evaluate", "explain", "tune", "compress", "export", "serve", "recipes"},
     3: {"workspace", "figures"},
     4: {"widgets"},
     5: {"app", "cli", "commands", "_wiring", "__main__"},
