@@ -9,7 +9,6 @@ subtracted from neither, but shown.
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ LOADERS = {
 
 
 def write(path: Path, rows: int, columns: int) -> None:
-    """Numbers, with whole ones, categories and missing values among them, and a target of two classes."""
+    """Writes numbers, with whole ones, categories and missing values among them, and a target of two classes."""
     rng = np.random.default_rng(0)
     table = {}
     for i in range(columns - 7):
@@ -38,7 +37,7 @@ def write(path: Path, rows: int, columns: int) -> None:
 
 
 def measure(code: str) -> tuple[float, float]:
-    """Seconds of the code alone, and peak MiB of the process."""
+    """Measures seconds of the code alone, and peak MiB of the process."""
     imports, _, work = code.partition("; ")
     script = (
         f"{imports}\nimport resource, time\nstart = time.perf_counter()\n{work}\n"
@@ -49,22 +48,16 @@ def measure(code: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    rows, columns = (
-        (int(a) for a in (*sys.argv[1:], "1000000", "50")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
-    )
+    rows, columns = (int(value) for value in (sys.argv[1:] + ["1000000", "50"][len(sys.argv) - 1 :])[:2])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
-        start = time.perf_counter()
         write(path, rows, columns)
-        print(
-            f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB, written in {time.perf_counter() - start:.0f} s"
-        )
+        print(f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB")
         results = {name: measure(code.format(path=str(path))) for name, code in LOADERS.items()}
-    base = results["pandas.read_csv"]
+    time_of, peak_of = results["pandas.read_csv"]
     for name, (seconds, peak) in results.items():
-        print(
-            f"{name:<16} {seconds:7.2f} s ({seconds / base[0]:.2f} ×)   peak {peak:7.0f} MiB ({peak / base[1]:.2f} ×)"
-        )
+        times = f"{seconds:7.2f} s ({seconds / time_of:.2f} ×)"
+        print(f"{name:<16} {times}   peak {peak:7.0f} MiB ({peak / peak_of:.2f} ×)")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def test_texts_become_padded_numbers():
     assert bundle.task == "binary"
     assert bundle.sample_dtype == "int64"
     assert bundle.sample_shape == (5,)
-    x, y = next(iter(bundle.train.batches(4)))
+    x, _ = next(iter(bundle.train.batches(4)))
     assert x.dtype == torch.int64
     assert "film" in bundle.preprocessing.decode(x[0])
     assert int(x.max()) < bundle.preprocessing.index_count
