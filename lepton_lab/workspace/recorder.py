@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ class StoreRecorder:
             message = f"{folder} cannot be made ({error}): this run keeps no checkpoints."
             warnings.warn(message, RuntimeWarning, stacklevel=3)
         recording = Recording(self.workspace.database, run, self.details)
-        recording.write()
+        if recording.write():
+            with contextlib.suppress(StoreError):  # the pump looks again
+                recording.deliver_commands()
         pump().attach(recording)
 
     def detach(self, run: Run) -> None:

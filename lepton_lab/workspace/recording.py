@@ -31,6 +31,9 @@ _RETRY_S = 1.0
 _FINGERPRINT_AFTER_S = 1.0
 _FINGERPRINT_WAIT_S = 0.5
 _TABLES = ("steps", "epochs")
+_DROP_ORDERS = (
+    "UPDATE commands SET taken = ?, answered = ?, error = 'the run was interrupted' WHERE run = ? AND answered IS NULL"
+)
 
 
 class Recording:
@@ -63,6 +66,7 @@ class Recording:
         self._retry_at = 0.0
         self._failing = False
         self._delivered: list[str] = []
+        self._taken_up = False
         self._hashing: threading.Thread | None = None
         self._fingerprint: str | None = None
 
@@ -82,6 +86,8 @@ class Recording:
                 del values["name"]  # somebody may have renamed it
                 update_run(connection, run.id, values | {"ended": None, "duration": None, "error": None})
                 self._take_back(connection)
+                if known["started"] is not None:  # orders to the process that is gone
+                    connection.execute(_DROP_ORDERS, (time.time(), time.time(), run.id))
         self._registered = True
 
     def write(self) -> bool:
@@ -145,12 +151,17 @@ class Recording:
         return None
 
     def _answer(self) -> None:
-        if self._delivered and not self.run.controls.pending:
+        """Answers orders one look after the run took them up, with their effect written first."""
+        if not self._delivered:
+            return
+        settled, self._taken_up = self._taken_up, not self.run.controls.pending
+        if settled and self._taken_up and self.write():
             with self.database.write() as connection:
                 connection.executemany(
                     "UPDATE commands SET answered = ? WHERE id = ?", [(time.time(), i) for i in self._delivered]
                 )
             self._delivered.clear()
+            self._taken_up = False
 
     def _write_news(self) -> None:
         run, now = self.run, time.time()

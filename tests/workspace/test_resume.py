@@ -178,3 +178,15 @@ def test_a_failed_run_is_recorded_with_its_reason(workspace):
         run.wait()
     with pytest.raises(TrainingError, match="my own mistake"):
         workspace.open_run("bad").wait(5)
+
+
+def test_orders_to_a_process_that_vanished_are_dropped(workspace):
+    run = trained(workspace)
+    orphaned(workspace, run)
+    with workspace.database.write() as connection:
+        connection.execute(
+            "INSERT INTO commands (id, run, name, args, created) VALUES ('x', ?, 'stop', '{}', 0)", (run.id,)
+        )
+    stored = workspace.open_run("real")
+    stored.resume()
+    assert stored.wait(30).state is RunState.FINISHED

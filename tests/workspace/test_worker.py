@@ -64,8 +64,9 @@ def test_a_worker_is_started_on_demand_steered_and_ends_by_itself(workspace, mon
         assert run.status.device == "cpu"
         run.set(lr=0.5)
         run.pause()
+        assert run.state is RunState.PAUSED
         paused = run.status.step
-        time.sleep(0.4)
+        time.sleep(0.3)
         assert (run.state, run.status.step) == (RunState.PAUSED, paused)
         run.resume()
         run.stop()
