@@ -23,7 +23,7 @@ LOADERS = {
 
 
 def write(path: Path, rows: int, columns: int) -> None:
-    """Writes numbers, with whole ones, categories and missing values among them, and a target of two classes."""
+    """Writes numbers, whole ones, categories and missing values, and a target of two classes."""
     rng = np.random.default_rng(0)
     table = {}
     for i in range(columns - 7):
