@@ -18,7 +18,7 @@ from pyarrow import csv
 LOADERS = {
     "imports only": "import lepton_lab.data, sklearn.preprocessing; 0",
     "pandas.read_csv": "import pandas; pandas.read_csv({path!r})",
-    "load_table": "import lepton_lab.data, sklearn.preprocessing; lepton_lab.data.load_table({path!r}, target='target')",
+    "load_table": "import lepton_lab.data as d, sklearn.preprocessing; d.load_table({path!r}, target='target')",
 }
 
 
