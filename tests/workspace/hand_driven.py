@@ -1,9 +1,8 @@
-"""A run whose every row a test writes itself; as a program, a process that records one until it is told to stop."""
+"""A run whose every row a test writes itself."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 import uuid
 
@@ -49,16 +48,16 @@ class HandDriven:
         self.status = dataclasses.replace(self.status, state=state, **changes)
 
 
-def main(folder, run_id):
-    """Records rows whose "time" column is the wall clock, obeys orders, and prints each as it is obeyed."""
+def main(folder, run_id, said):
+    """Records rows whose "time" column is the wall clock, obeys orders, and says each as it is obeyed."""
     run = HandDriven("remote", run_id=run_id)
     recorder = StoreRecorder(Workspace(folder))
     recorder.attach(run)
-    print("ready", flush=True)
+    said.put("ready")
     state = RunState.RUNNING
     while state is not RunState.STOPPED:
         for command in run.controls.take():
-            print(command.name, dict(command.args), flush=True)
+            said.put((command.name, dict(command.args)))
             state = {"pause": RunState.PAUSED, "resume": RunState.RUNNING, "stop": RunState.STOPPED}.get(
                 command.name, state
             )
@@ -68,7 +67,3 @@ def main(folder, run_id):
             run.history.steps.append((at, at / 10, time.time(), 1 / at, 0.1, 0.5, 1e4, 0.5))
         time.sleep(0.005)
     recorder.detach(run)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -17,7 +17,7 @@ from lepton_lab.errors import DataError, LeptonError, StoreError
 from lepton_lab.network import Linear, NetworkSpec
 from lepton_lab.training.status import RunState
 from lepton_lab.workspace import Workspace
-from tests.workspace import trains
+from tests.workspace import processes, trains
 
 QUICK = ("--set", "compile=false", "--set", "threads=1", "--device", "cpu")
 
@@ -100,7 +100,7 @@ def _train(folder, spec):
 
 
 def test_ctrl_c_stops_and_keeps_the_best(spec, workspace):
-    process = trains.in_process(_train, workspace.folder, spec)
+    process = processes.in_process(_train, workspace.folder, spec)
     deadline = time.monotonic() + 60
     while workspace.runs().empty or workspace.open_run("long").status.epoch < 2:
         assert time.monotonic() < deadline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 
@@ -13,6 +12,7 @@ from lepton_lab.training.status import RunState
 from lepton_lab.workspace import Workspace, liveness, queue
 from lepton_lab.workspace.launch import Registration, ensure_worker, live_workers
 from lepton_lab.workspace.rows import update_run
+from tests.workspace import processes
 
 ME = liveness.this_process()
 GONE = liveness.Owner(ME.host, ME.pid, ME.process_started - 1000)
@@ -91,17 +91,14 @@ def _claim_all(folder, start, taken):
 
 def test_two_workers_never_take_the_same_run(workspace):
     expected = {put(workspace, f"owner {i % 3}") for i in range(60)}
-    context = multiprocessing.get_context("spawn")
-    start, taken = context.Barrier(2), context.Queue()
-    processes = [context.Process(target=_claim_all, args=(workspace.folder, start, taken)) for _ in range(2)]
-    for process in processes:
-        process.start()
+    start, taken = processes.context.Barrier(2), processes.context.Queue()
+    takers = [processes.in_process(_claim_all, workspace.folder, start, taken) for _ in range(2)]
     found, ended = [], 0
     while ended < 2:
         item = taken.get(timeout=60)
         ended += item is None
         found += [item] if item is not None else []
-    for process in processes:
+    for process in takers:
         process.join(30)
     assert len(found) == 60
     assert {run_id for run_id, _ in found} == expected

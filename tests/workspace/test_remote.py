@@ -5,38 +5,34 @@ from __future__ import annotations
 import os
 import signal
 import statistics
-import subprocess
-import sys
 import time
 
 import pytest
 
 from lepton_lab.errors import StoreError, TrainingError
 from lepton_lab.training.status import RunState
-from tests.workspace import hand_driven
+from tests.workspace import hand_driven, processes
 
 
 @pytest.fixture
 def remote(workspace):
-    processes = []
+    started = []
 
     def start(run_id):
-        command = [sys.executable, hand_driven.__file__, str(workspace.folder), run_id]
-        path = os.pathsep.join(p for p in sys.path if p)
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
-        processes.append(process)
-        assert process.stdout.readline() == "ready\n"
-        return process
+        said = processes.context.Queue()
+        process = processes.in_process(hand_driven.main, workspace.folder, run_id, said)
+        started.append(process)
+        assert said.get(timeout=60) == "ready"
+        return process, said
 
     yield start
-    for process in processes:
+    for process in started:
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.join()
 
 
 def test_a_reader_follows_live_and_gives_orders(workspace, remote):
-    process = remote("far")
+    process, said = remote("far")
     run = workspace.open_run("far")
     ages, rows = [], []
     for update in run.feed.follow():
@@ -51,9 +47,9 @@ def test_a_reader_follows_live_and_gives_orders(workspace, remote):
     start = time.monotonic()
     run.pause()
     assert time.monotonic() - start < 1.0
-    assert process.stdout.readline() == "pause {}\n"
+    assert said.get(timeout=5) == ("pause", {})
     run.set(lr=0.5)
-    assert process.stdout.readline() == "set {'lr': 0.5}\n"
+    assert said.get(timeout=5) == ("set", {"lr": 0.5})
     deadline = time.monotonic() + 3
     while run.status.lr != 0.5 or run.state is not RunState.PAUSED:
         assert time.monotonic() < deadline
@@ -61,18 +57,19 @@ def test_a_reader_follows_live_and_gives_orders(workspace, remote):
     run.resume()
     run.stop()
     assert run.wait(10).state is RunState.STOPPED
-    assert process.wait(10) == 0
-    assert [line.split()[0] for line in process.stdout] == ["resume", "stop"]
+    process.join(10)
+    assert process.exitcode == 0
+    assert [said.get(timeout=5)[0] for _ in range(2)] == ["resume", "stop"]
     assert [u.status.state for u in run.feed.follow()] == [RunState.STOPPED]
 
 
 @pytest.mark.parametrize("after", [0.0, 0.13, 0.5, 1.1])
 def test_a_killed_process_loses_less_than_a_second(workspace, remote, after):
-    process = remote("far")
+    process, _ = remote("far")
     time.sleep(after)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     died = time.time()
-    process.wait()
+    process.join()
     run = workspace.open_run("far")
     assert run.state is RunState.INTERRUPTED
     assert "resume()" in run.status.message
@@ -87,11 +84,11 @@ def test_a_killed_process_loses_less_than_a_second(workspace, remote, after):
 
 
 def test_a_process_that_hangs_takes_no_order(workspace, remote):
-    process = remote("far")
-    process.send_signal(signal.SIGSTOP)
+    process, said = remote("far")
+    os.kill(process.pid, signal.SIGSTOP)
     try:
         with pytest.raises(StoreError, match="took no 'pause' within"):
             workspace.open_run("far").send(hand_driven.Command("pause"), timeout=0.8)
     finally:
-        process.send_signal(signal.SIGCONT)
-    assert process.stdout.readline() == "pause {}\n"
+        os.kill(process.pid, signal.SIGCONT)
+    assert said.get(timeout=5) == ("pause", {})

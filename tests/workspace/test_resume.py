@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 
@@ -14,7 +13,7 @@ from lepton_lab.errors import CheckpointError, DataError, StoreError, TrainingEr
 from lepton_lab.training.recording import set_default_recorder
 from lepton_lab.training.status import RunState
 from lepton_lab.workspace import StoreRecorder, connect, rows
-from tests.workspace import trains
+from tests.workspace import processes, trains
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +35,8 @@ def orphaned(workspace, run):
 
 
 def start(workspace, run_id, epochs=6, pause=0.01):
-    ready = multiprocessing.get_context("forkserver").Event()
-    process = trains.in_process(trains.main, workspace.folder, run_id, epochs, pause, ready)
+    ready = processes.context.Event()
+    process = processes.in_process(trains.main, workspace.folder, run_id, epochs, pause, ready)
     assert ready.wait(60)
     return process
 

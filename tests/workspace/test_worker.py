@@ -15,7 +15,7 @@ from lepton_lab.training.slots import default_slots
 from lepton_lab.training.status import RunState
 from lepton_lab.workspace import connect, launch, liveness, queue, rows
 from lepton_lab.workspace.worker import Worker
-from tests.workspace import trains
+from tests.workspace import processes, trains
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +155,7 @@ def test_an_order_given_while_waiting_is_obeyed_at_the_start(workspace):
 def test_two_worker_processes_share_the_queue(workspace, tmp_path):
     runs = [put(workspace, f"run {i}", owner=f"owner {i % 2}", epochs=1) for i in range(8)]
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
-    workers = [trains.in_process(trains.work, workspace.folder, log) for log in logs]
+    workers = [processes.in_process(trains.work, workspace.folder, log) for log in logs]
     for worker in workers:
         worker.join(90)
         assert worker.exitcode == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sqlite3
 import warnings
 
@@ -16,6 +15,7 @@ from lepton_lab.training.recording import default_recorder
 from lepton_lab.training.status import RunState
 from lepton_lab.workspace import Workspace, compare, current_workspace, open_run, runs, schema
 from lepton_lab.workspace.database import Database
+from tests.workspace import processes
 
 
 def finished(by_hand, name, epochs=2, **settings):
@@ -213,11 +213,8 @@ def _open_and_write(folder, number):
 
 
 def test_many_processes_may_create_one_store_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_open_and_write, args=(tmp_path / "new", n)) for n in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
+    writers = [processes.in_process(_open_and_write, tmp_path / "new", n) for n in range(3)]
+    for process in writers:
         process.join(60)
         assert process.exitcode == 0
     assert len(Workspace(tmp_path / "new").projects()) == 60

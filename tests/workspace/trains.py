@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 
 import torch
@@ -28,15 +27,6 @@ def digits():
 def trainer(pause=0.0, **settings):
     callbacks = [LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(pause))] if pause else []
     return Trainer(network(), callbacks=callbacks, **{**QUICK, **settings})
-
-
-def in_process(target, *args):
-    """Starts a process that has imported all this already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    process = context.Process(target=target, args=args, daemon=True)
-    process.start()
-    return process
 
 
 def work(folder, log):
