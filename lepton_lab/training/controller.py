@@ -85,7 +85,7 @@ class Controller:
         elif command.name == "resume":
             self._paused, self._left = False, None
         elif command.name == "step":
-            self._paused, self._left = False, max(1, int(command.args.get("count", 1))) + 1
+            self._paused, self._left = False, max(1, int(command.args.get("count", 1)))
         elif command.name == "stop":
             self._paused = False
             self.run.publish(state=RunState.STOPPING)
