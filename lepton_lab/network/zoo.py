@@ -18,6 +18,7 @@ from lepton_lab.network.layers import (
     Flatten,
     GlobalAvgPool1d,
     GlobalAvgPool2d,
+    GlobalMaxPool2d,
     LayerNorm,
     Linear,
     MaxPool2d,
@@ -38,6 +39,7 @@ __all__ = [
     "lstm_classifier",
     "mlp",
     "mobile_tiny",
+    "resnet_quick",
     "resnet_tiny",
     "small_cnn",
     "transformer_classifier",
@@ -111,6 +113,26 @@ def resnet_tiny(
     return NetworkSpec(layers, input_shape=input_shape, name="resnet_tiny")
 
 
+def resnet_quick(
+    input_shape: Shape = (3, 32, 32), classes: int = 10, *, stem: int = 24, widths: Sequence[int] = (64, 128, 256)
+) -> NetworkSpec:
+    """A shallow, wide residual network that learns small photos in few epochs, on a CPU too.
+
+    After Page 2018, "How to train your ResNet" (github.com/davidcpage/cifar10-fast), with one convolution in each
+    residual block. Pooling comes before normalisation, so that there is a quarter left to normalise.
+    """
+    layers: list[LayerSpec] = _convolution(stem)
+    for channels in widths:
+        layers += [
+            Conv2d(out_channels=channels, kernel_size=3, padding=1, bias=False),
+            MaxPool2d(kernel_size=2),
+            BatchNorm2d(activation="relu"),
+            Residual(body=_convolution(channels)),
+        ]
+    layers += [GlobalMaxPool2d(), Linear(out_features=classes, name="head")]
+    return NetworkSpec(layers, input_shape=input_shape, name="resnet_quick")
+
+
 def mobile_tiny(input_shape: Shape = (3, 32, 32), classes: int = 10, *, width: int = 16) -> NetworkSpec:
     """Depthwise and 1 × 1 convolutions in turn (Howard et al. 2017, arXiv:1704.04861)."""
     layers: list[LayerSpec] = _convolution(width)
@@ -182,6 +204,7 @@ ZOO: dict[str, Callable[..., NetworkSpec]] = {
     "lstm_classifier": lstm_classifier,
     "mlp": mlp,
     "mobile_tiny": mobile_tiny,
+    "resnet_quick": resnet_quick,
     "resnet_tiny": resnet_tiny,
     "small_cnn": small_cnn,
     "transformer_classifier": transformer_classifier,
