@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lepton_lab.errors import DataError
 from lepton_lab.training.losses import final_activation
-from lepton_lab.training.setup import autocast_type, evaluating, make_head
+from lepton_lab.training.setup import autocast_type, evaluating, make_head, wants_channels_last
 from lepton_lab.training.validate import measure
 
 if TYPE_CHECKING:
@@ -34,9 +34,12 @@ def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, flo
     module = run.module
     device = _device_of(module)
     head = make_head(module, data, plan.settings, plan.loss, device)
+    x, _ = next(data.splits[split].batches(1, device=device))
+    _, channels_last = wants_channels_last(plan.settings.channels_last, module, x)
     found = measure(
         module, head.forward, head.loss, data.splits[split], plan.metrics, head.about,
         batch_size=plan.settings.batch_size, autocast=autocast_type(plan.settings.precision, device),
+        channels_last=channels_last,
     )  # fmt: skip
     assert found is not None
     return found
