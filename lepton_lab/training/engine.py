@@ -163,6 +163,7 @@ class Engine:
             or settings.accumulate > 1
             or state_bytes > _GUARD_SHARE * available_memory(self.device)
         )
+        options.buffers = list(self.module.buffers())
         if not options.check:
             self.guard = Guard(self.live_tensors, self.device)
         self.step = make_step(self.head.forward, self.head.loss, self.optimizer, options, self.device)

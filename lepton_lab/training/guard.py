@@ -54,7 +54,8 @@ class Guard:
         if len(tensors) == len(self._tensors) and all(
             a.data_ptr() == b.data_ptr() for a, b in zip(tensors, self._tensors, strict=True)
         ):
-            torch._foreach_copy_(self._copies, self._tensors)
+            if tensors:
+                torch._foreach_copy_(self._copies, self._tensors)
             return
         self._tensors = tensors
         self._copies = [t.clone() for t in tensors]

@@ -261,4 +261,3 @@ class Loop:
     def _not_finite(self, batch: tuple[Tensor, Tensor] | None) -> Any:
         self._clear()
         raise explain_non_finite(self.engine, self.progress, batch)
-

@@ -117,9 +117,7 @@ _ENTRIES = {
     "top_5_accuracy top_k top_k_accuracy top_k_categorical_accuracy top5": MetricEntry(
         "top_5_accuracy", torchmetrics=_classes("Accuracy", average="micro", top_k=5)
     ),
-    "top_3_accuracy top3": MetricEntry(
-        "top_3_accuracy", torchmetrics=_classes("Accuracy", average="micro", top_k=3)
-    ),
+    "top_3_accuracy top3": MetricEntry("top_3_accuracy", torchmetrics=_classes("Accuracy", average="micro", top_k=3)),
     "precision": MetricEntry("precision", torchmetrics=_classes("Precision", average="macro")),
     "recall": MetricEntry("recall", torchmetrics=_classes("Recall", average="macro")),
     "f1 f1_score": MetricEntry("f1", torchmetrics=_classes("F1Score", average="macro")),

@@ -11,7 +11,7 @@ from lepton_lab.errors import NonFiniteError
 from lepton_lab.training.diagnose import NonFinite, all_finite, find_non_finite
 from lepton_lab.training.guard import Guard
 from lepton_lab.training.progress import Progress
-from lepton_lab.training.steps import StepOptions, UnusualStep, make_step
+from lepton_lab.training.steps import FullStep, StepOptions, UnusualStep, make_step
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine
@@ -29,6 +29,8 @@ def explain_non_finite(engine: Engine, progress: Progress, batch: tuple[Tensor, 
     """
     engine.optimizer.zero_grad()
     if batch is not None:
+        if isinstance(engine.step, FullStep) and engine.step.before is not None:
+            engine.step.before.restore()
         return _explain(engine, *batch).error(progress.step + 1, progress.epoch + 1)
     guard = engine.guard
     assert guard is not None
@@ -41,6 +43,8 @@ def explain_non_finite(engine: Engine, progress: Progress, batch: tuple[Tensor, 
     again = engine.feed.replay(position, sizes)
     progress.step = first_step
     for x, y in again or ():
+        engine.feed.position = position + len(y)
+        engine.follow_schedule(len(y))
         found = _one_step(engine, x, y)
         if found is not None:
             engine.feed.position = position
@@ -56,7 +60,6 @@ def _one_step(engine: Engine, x: Tensor, y: Tensor) -> NonFinite | None:
     """Trains on one batch; where that is not finite, takes it back and says why."""
     before = Guard(engine.live_tensors, engine.device)
     before.save(None)
-    engine.follow_schedule(0)
     options = StepOptions(
         autocast=engine.options.autocast, clip_norm=engine.options.clip_norm, average=engine.options.average, check=True
     )
@@ -69,6 +72,7 @@ def _one_step(engine: Engine, x: Tensor, y: Tensor) -> NonFinite | None:
     except UnusualStep:
         overflowed = None
     before.restore()
+    engine.optimizer.zero_grad()
     found = overflowed or _explain(engine, x, y)
     before.restore()
     return found

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lepton_lab.training.guard import Guard
 from lepton_lab.training.optimizers import EngineOptimizer, TorchOptimizer
 
 __all__ = ["Average", "FullStep", "Step", "StepOptions", "StepResult", "UnusualStep", "make_step", "plain_step"]
@@ -66,6 +67,8 @@ class StepOptions:
         average: Average of the weights; None for none.
         on_grad: Called with the number of the batch once gradients are there, before they are used.
         check: Whether every step is checked for NaN at once, because it cannot be repeated.
+        buffers: Tensors that a forward pass changes, put back before a checked step is explained.
+        grad_norm: Norm of the last gradients before clipping.
     """
 
     autocast: torch.dtype | None = None
@@ -75,6 +78,7 @@ class StepOptions:
     average: Average | None = None
     on_grad: Callable[[], None] | None = None
     check: bool = False
+    buffers: list[Tensor] = field(default_factory=list)
     grad_norm: Tensor | None = field(default=None, init=False)
 
     @property
@@ -152,6 +156,7 @@ class FullStep:
         self.forward, self.loss, self.optimizer, self.options, self.device = forward, loss, optimizer, options, device
         self.gathered = 0
         self.samples = 0
+        self.before = Guard(lambda: options.buffers, device) if options.check else None
 
     def _cast(self) -> AbstractContextManager[Any]:
         if self.options.autocast is None:
@@ -166,6 +171,8 @@ class FullStep:
 
     def __call__(self, x: Tensor, y: Tensor) -> StepResult:
         """Trains on a batch."""
+        if self.before is not None:
+            self.before.save(None)
         if self.optimizer.closure:
             return self._closure_step(x, y)
         options = self.options

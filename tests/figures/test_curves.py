@@ -1,5 +1,6 @@
 """A run's curves: what is drawn, how it is told apart, and that pyplot is left alone."""
 
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -32,7 +33,12 @@ def test_training_is_solid_validation_dashed_and_the_best_marked(tmp_path):
     assert loss.get_ylabel() == "loss (mean per sample)"
     assert [t.get_text() for t in loss.get_legend().get_texts()] == ["training", "validation", "best 0.9, epoch 2"]
     figure.savefig(tmp_path / "f.png")
-    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_pyplot_is_left_alone():
+    program = "import sys, lepton_lab.figures; print('matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_without_validation_the_best_is_that_of_training():
@@ -51,4 +57,5 @@ def test_several_runs_have_a_colour_and_a_name_each():
     figure = plot_runs([run("first"), run("second")])
     lines = figure.axes[0].lines
     assert lines[0].get_color() != lines[3].get_color()
-    assert [t.get_text().split(":")[0] for t in figure.axes[0].get_legend().get_texts()] == ["first"] * 3 + ["second"] * 3
+    labels = [t.get_text().split(":")[0] for t in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["first"] * 3 + ["second"] * 3

@@ -50,9 +50,7 @@ def train(blobs: DataBundle) -> Callable[..., object]:
         settings.setdefault("compile", False)
         settings.setdefault("threads", 1)
         trainer = Trainer(module, **settings)
-        return trainer.fit(
-            data or blobs, epochs, batch_size, verbose=0, record=False, slots=Slots(1), **starting
-        )
+        return trainer.fit(data or blobs, epochs, batch_size, verbose=0, record=False, slots=Slots(1), **starting)
 
     return go
 

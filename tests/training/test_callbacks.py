@@ -25,8 +25,14 @@ class Log(Callback):
 def test_the_order_is_that_of_keras(train, mlp):
     log = Log()
     run = train(mlp(), epochs=2, batch_size=100, callbacks=[log])
-    batch = lambda i: [("on_train_batch_begin", i), ("on_grad_computed", i), ("on_train_batch_end", i)]  # noqa: E731
-    epoch = lambda i: [("on_epoch_begin", i), *batch(0), *batch(1), ("on_test_begin",), ("on_test_end",), ("on_epoch_end", i)]  # noqa: E731
+
+    def batch(i):
+        return [("on_train_batch_begin", i), ("on_grad_computed", i), ("on_train_batch_end", i)]
+
+    def epoch(i):
+        test = [("on_test_begin",), ("on_test_end",)]
+        return [("on_epoch_begin", i), *batch(0), *batch(1), *test, ("on_epoch_end", i)]
+
     assert log.calls == [("on_train_begin",), *epoch(0), *epoch(1), ("on_train_end",)]
     assert log.run is run
     assert log.model is run.module
@@ -53,7 +59,7 @@ def test_logs_are_those_of_the_epoch(train, mlp):
     rows = []
     run = train(mlp(), epochs=2, callbacks=[LambdaCallback(on_epoch_end=lambda epoch, logs: rows.append(logs))])
     assert [row["val_loss"] for row in rows] == run.history["val_loss"]
-    with pytest.raises(TrainingError, match="on_epoch_end"):
+    with pytest.raises(TrainingError, match=r"on_epoch_end"):
         LambdaCallback(on_epoch_ends=print)
 
 
@@ -65,7 +71,7 @@ def test_a_callback_that_raises_ends_its_run_only(blobs, mlp):
     slots = Slots(2)
     good = Trainer(mlp(), compile=False, threads=1).start(blobs, 3, 20, record=False, slots=slots)
     bad = Trainer(mlp(), compile=False, threads=1, callbacks=[Broken()]).start(blobs, 3, 20, record=False, slots=slots)
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match=r"mine"):
         bad.wait(30)
     assert bad.state is RunState.FAILED
     assert "on_epoch_end" in "".join(traceback.format_exception(bad.exception()))
@@ -75,11 +81,13 @@ def test_a_callback_that_raises_ends_its_run_only(blobs, mlp):
 
 
 def test_keras_early_stopping(train, mlp):
-    run = train(mlp(), epochs=40, lr=0.3, callbacks=[EarlyStopping("val_accuracy", patience=1, restore_best_weights=True)])
+    run = train(
+        mlp(), epochs=40, lr=0.3, callbacks=[EarlyStopping("val_accuracy", patience=1, restore_best_weights=True)]
+    )
     values = run.history["val_accuracy"]
     assert len(values) < 40
     assert run.evaluate(split="valid")["accuracy"] == pytest.approx(max(values))
-    with pytest.raises(UnknownNameError, match="val_accuracy"):
+    with pytest.raises(UnknownNameError, match=r"val_accuracy"):
         train(mlp(), callbacks=[EarlyStopping("val_acuracy")])
 
 
@@ -154,5 +162,5 @@ def test_memory_that_runs_out_with_one_sample_is_an_error(blobs):
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
             return self.body(x)
 
-    with pytest.raises(TrainingError, match="one sample"):
+    with pytest.raises(TrainingError, match=r"one sample"):
         Trainer(Starved(), compile=False, threads=1).fit(blobs, 1, 4, verbose=0, record=False, slots=Slots(1))

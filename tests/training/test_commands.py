@@ -37,7 +37,7 @@ def test_orders_that_make_no_sense_are_refused(args, error):
 
 
 def test_an_unknown_order_suggests_one():
-    with pytest.raises(UnknownNameError, match="'pause'"):
+    with pytest.raises(UnknownNameError, match=r"'pause'"):
         Command("puase")
 
 
@@ -79,5 +79,5 @@ def test_who_gives_up_leaves_the_line():
     assert not slots.enter("b", lambda: True)
     assert slots.queue() == []
     slots.leave("a")
-    with pytest.raises(TrainingError, match="at least 1"):
+    with pytest.raises(TrainingError, match=r"at least 1"):
         slots.resize(0)

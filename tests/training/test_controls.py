@@ -122,7 +122,7 @@ def test_set_takes_effect_with_the_next_batch(gated):
 
 def test_set_refuses_what_it_does_not_know(gated):
     run, gate = gated()
-    with pytest.raises(UnknownNameError, match="'lr'"):
+    with pytest.raises(UnknownNameError, match=r"'lr'"):
         run.set(lrr=1)
     assert not run.state.ended
     finish(run, gate)

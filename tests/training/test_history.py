@@ -50,7 +50,7 @@ def test_reading_in_pieces_misses_nothing(rows, reads):
 
 def test_a_row_of_another_width_is_refused_and_changes_nothing():
     table = Table(("a", "b"))
-    with pytest.raises(ValueError, match="expected 2 values"):
+    with pytest.raises(ValueError, match=r"expected 2 values"):
         table.append((1.0,))
     with pytest.raises(TypeError):
         table.append((1.0, "x"))
@@ -107,7 +107,7 @@ def test_it_reads_as_keras_does():
     assert history.epoch == [0, 1]
     assert "val_accuracy" in history
     assert list(history.to_frame()["epoch"]) == [1, 2]
-    with pytest.raises(UnknownNameError, match="val_loss"):
+    with pytest.raises(UnknownNameError, match=r"val_loss"):
         history["val_los"]
 
 

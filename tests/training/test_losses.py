@@ -64,7 +64,9 @@ def test_probabilities_are_not_squashed_again():
 
 def test_only_an_activation_at_the_end_is_cut_and_weights_are_shared():
     linear = nn.Linear(2, 3)
-    body, end = final_activation(nn.Sequential(nn.Sequential(linear, nn.ReLU()), nn.Sequential(nn.Identity(), nn.Softmax(1))))
+    body, end = final_activation(
+        nn.Sequential(nn.Sequential(linear, nn.ReLU()), nn.Sequential(nn.Identity(), nn.Softmax(1)))
+    )
     assert isinstance(end, nn.Softmax)
     assert next(body.parameters()) is linear.weight
     x = torch.randn(4, 2)
@@ -74,21 +76,21 @@ def test_only_an_activation_at_the_end_is_cut_and_weights_are_shared():
 
 
 def test_mistakes_name_layer_and_label():
-    with pytest.raises(UnknownNameError, match="Did you mean 'cross_entropy'"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'cross_entropy'"):
         bind_loss("cross_entrpy", LOGITS, CLASSES)
-    with pytest.raises(ShapeError, match="fc.*targets of shape") as caught:
+    with pytest.raises(ShapeError, match=r"fc.*targets of shape") as caught:
         bind_loss("mse", LOGITS, VALUES[:, :2], where="fc")
     assert caught.value.path == "fc"
-    with pytest.raises(DataError, match="labels from 0 to 2"):
+    with pytest.raises(DataError, match=r"labels from 0 to 2"):
         bind_loss("cross_entropy", LOGITS, torch.tensor([0, 1, 3, 0, 0, 0]))
-    with pytest.raises(TrainingError, match="2 weights|3 weights"):
+    with pytest.raises(TrainingError, match=r"2 weights|3 weights"):
         bind_loss("cross_entropy", LOGITS, CLASSES, class_weights=torch.ones(2))
-    with pytest.raises(TrainingError, match="label smoothing"):
+    with pytest.raises(TrainingError, match=r"label smoothing"):
         bind_loss("mse", LOGITS, VALUES, label_smoothing=0.1)
 
 
 def test_too_few_outputs_for_the_classes_are_found_before_the_first_step(train):
     x, y = torch.randn(40, 8), torch.arange(40) % 4
     y[:20] = 0  # the first samples alone would not show it
-    with pytest.raises((ShapeError, DataError), match="4 classes|labels"):
+    with pytest.raises((ShapeError, DataError), match=r"4 classes|labels"):
         train(nn.Sequential(nn.Linear(8, 3)), data=from_arrays(x, y, valid=0, test=0))

@@ -85,9 +85,9 @@ def test_objects_and_functions_of_users():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UnknownNameError, match="Did you mean 'accuracy'"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'accuracy'"):
         metric_name("acuracy")
-    with pytest.raises(TrainingError, match="does not fit a regression"):
+    with pytest.raises(TrainingError, match=r"does not fit a regression"):
         MetricSet(["accuracy"], VALUES)
-    with pytest.raises(TrainingError, match="no metric"):
+    with pytest.raises(TrainingError, match=r"no metric"):
         metric_name(3)

@@ -72,13 +72,13 @@ def test_nan_in_the_data_is_said_to_be_in_the_data(mlp):
     x, y = torch.randn(60, 8), torch.arange(60) % 3
     x[50, 3] = float("nan")
     data = from_arrays(x, y, valid=0, test=0, allow_nan=True)
-    with pytest.raises(NonFiniteError, match="the input.*missing values"):
+    with pytest.raises(NonFiniteError, match=r"the input.*missing values"):
         Trainer(mlp(), compile=False, threads=1).fit(data, 1, 10, verbose=0, record=False, slots=Slots(1))
 
 
 def test_an_explosion_names_a_layer(blobs, mlp):
     module = mlp()
-    with pytest.raises(NonFiniteError, match="layer"):
+    with pytest.raises(NonFiniteError, match=r"layer"):
         Trainer(module, optimizer="sgd", lr=1e30, compile=False, threads=1).fit(
             blobs, 5, 20, verbose=0, record=False, slots=Slots(1)
         )

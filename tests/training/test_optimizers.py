@@ -126,13 +126,13 @@ def test_users_optimizers_are_taken_as_they_are():
 
 def test_mistakes_are_named():
     a = net()
-    with pytest.raises(UnknownNameError, match="Did you mean 'adam'"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'adam'"):
         make_optimizer("adan", a.parameters())
-    with pytest.raises(TrainingError, match="no option 'momentum'"):
+    with pytest.raises(TrainingError, match=r"no option 'momentum'"):
         make_optimizer("adagrad", a.parameters(), momentum=0.9)
-    with pytest.raises(TrainingError, match="no parameters to train"):
+    with pytest.raises(TrainingError, match=r"no parameters to train"):
         make_optimizer("adam", nn.ReLU().parameters())
-    with pytest.raises(TrainingError, match="nesterov"):
+    with pytest.raises(TrainingError, match=r"nesterov"):
         make_optimizer("sgd", a.parameters(), options={"nesterov": True})
-    with pytest.raises(TrainingError, match="no optimizer"):
+    with pytest.raises(TrainingError, match=r"no optimizer"):
         make_optimizer(7, a.parameters())

@@ -102,7 +102,7 @@ def test_a_damaged_checkpoint_is_told_and_the_older_one_used(blobs, tmp_path):
     payload = bytearray(files[-1].read_bytes())
     payload[-5] ^= 1
     files[-1].write_bytes(payload)
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match=r"damaged"):
         load_checkpoint(files[-1].with_suffix(".json"))
     snapshot, problems = newest_checkpoint(folder)
     assert snapshot.about["step"] == 20
@@ -128,7 +128,7 @@ def test_every_damage_is_a_checkpoint_error(blobs, tmp_path, damage):
         path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
     with pytest.raises(CheckpointError):
         load_checkpoint(path)
-    with pytest.raises(CheckpointError, match="no checkpoint to go on from"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint to go on from"):
         newest_checkpoint(tmp_path / "checkpoints")
 
 
@@ -153,5 +153,5 @@ def test_best_and_epochs_can_be_had(blobs, tmp_path):
     assert run.snapshot(3).about["epoch"] == 3
     assert run.snapshot("best").about["epoch"] == run.status.best_epoch
     assert set(run.weights("best")) == set(run.module.state_dict())
-    with pytest.raises(CheckpointError, match="end of epoch 1"):
+    with pytest.raises(CheckpointError, match=r"end of epoch 1"):
         run.snapshot(1)

@@ -49,7 +49,9 @@ def test_the_curve_is_that_of_torch(name, options, make, per_epoch):
 
 def test_one_cycle_is_that_of_torch():
     reference = torch_curve(
-        lambda o: LRS.OneCycleLR(o, 1.0, STEPS, pct_start=0.3, div_factor=25, final_div_factor=1e4, cycle_momentum=False),
+        lambda o: LRS.OneCycleLR(
+            o, 1.0, STEPS, pct_start=0.3, div_factor=25, final_div_factor=1e4, cycle_momentum=False
+        ),
         False,
     )
     ours = our_curve("one_cycle")
@@ -88,7 +90,7 @@ def test_warm_up_rises_to_one():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(UnknownNameError, match="'cosine'"):
+    with pytest.raises(UnknownNameError, match=r"'cosine'"):
         make_schedule("cosin")
-    with pytest.raises(TrainingError, match="gama"):
+    with pytest.raises(TrainingError, match=r"gama"):
         make_schedule("step", {"gama": 1})

@@ -162,7 +162,7 @@ def test_a_test_look_is_counted(train, mlp):
     run.evaluate()
     run.evaluate()
     assert run.test_looks == 2
-    with pytest.raises(DataError, match="has no trial split"):
+    with pytest.raises(DataError, match=r"has no trial split"):
         run.evaluate(split="trial")
 
 
@@ -194,7 +194,7 @@ def test_channels_last_trains_the_same(train):
 def test_only_one_run_trains_a_module(blobs, mlp):
     trainer = Trainer(mlp(), compile=False)
     run = trainer.start(blobs, 10_000, 20, record=False, slots=Slots(1))
-    with pytest.raises(TrainingError, match="already"):
+    with pytest.raises(TrainingError, match=r"already"):
         trainer.start(blobs, 1, record=False)
     run.stop()
     run.wait()
@@ -204,11 +204,11 @@ def test_elsewhere_takes_plain_data_only(blobs, mlp):
     seen = []
     set_place("elsewhere", seen.append)
     try:
-        with pytest.raises(TrainingError, match="plain descriptions"):
+        with pytest.raises(TrainingError, match=r"plain descriptions"):
             Trainer(mlp()).start(blobs, where="elsewhere")
-        with pytest.raises(TrainingError, match="cannot be loaded again"):
+        with pytest.raises(TrainingError, match=r"cannot be loaded again"):
             Trainer(NetworkSpec([Linear(3)], input_shape=(8,))).start(blobs, where="elsewhere")
-        with pytest.raises(UnknownNameError, match="elsewhere"):
+        with pytest.raises(UnknownNameError, match=r"elsewhere"):
             Trainer(mlp()).start(blobs, where="elsewher")
     finally:
         set_place("elsewhere", None)
@@ -233,7 +233,7 @@ def test_elsewhere_takes_plain_data_only(blobs, mlp):
 def test_mistakes_are_named_at_once(mlp, options, error, text):
     with pytest.raises(error, match=text):
         Trainer(mlp(), **options)
-    with pytest.raises(TrainingError, match="nn.Module or a NetworkSpec"):
+    with pytest.raises(TrainingError, match=r"nn.Module or a NetworkSpec"):
         Trainer("resnet")
 
 
@@ -241,17 +241,17 @@ def test_data_that_does_not_fit_names_the_layer(train):
     with pytest.raises(ShapeError, match=r"layer '2' \(Linear\).*last axis to be 5.*\(N, 4\)") as caught:
         train(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(5, 3)))
     assert caught.value.path == "2"
-    with pytest.raises(ShapeError, match="layer '0'.*in_channels|layer '0'.*3 input channels"):
+    with pytest.raises(ShapeError, match=r"layer '0'.*in_channels|layer '0'.*3 input channels"):
         train(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()))
-    with pytest.raises(UnknownNameError, match="val_loss"):
+    with pytest.raises(UnknownNameError, match=r"val_loss"):
         train(nn.Linear(8, 3), monitor="val_los")
-    with pytest.raises(TrainingError, match="does not fit a multiclass"):
+    with pytest.raises(TrainingError, match=r"does not fit a multiclass"):
         train(nn.Linear(8, 3), metrics=["mae"])
 
 
 def test_weights_of_another_architecture_are_refused(train, mlp):
     run = train(mlp())
-    with pytest.raises(CheckpointError, match="layer '3'.*another architecture"):
+    with pytest.raises(CheckpointError, match=r"layer '3'.*another architecture"):
         train(mlp(inputs=8, outputs=3)[:1], resume_from=run.snapshot("last"))
 
 
@@ -266,7 +266,7 @@ def test_settings_travel_as_plain_data(train):
     assert TrainSettings.from_json(settings).to_json() == run.settings
     again = start_spec(json.loads(json.dumps(run.network)), run._plan.data, settings, record=False).wait()
     assert again.history["loss"] == run.history["loss"]
-    with pytest.raises(TrainingError, match="newer version"):
+    with pytest.raises(TrainingError, match=r"newer version"):
         TrainSettings.from_json({**settings, "schema_version": 99})
 
 
@@ -278,5 +278,5 @@ def test_the_learning_rate_finder_leaves_the_module_alone(blobs, mlp):
     assert list(found.lrs) == sorted(found.lrs)
     assert list(found.to_frame().columns) == ["lr", "loss"]
     assert all(torch.equal(p, q) for p, q in zip(module.parameters(), before, strict=True))
-    with pytest.raises(TrainingError, match="range"):
+    with pytest.raises(TrainingError, match=r"range"):
         Trainer(module).lr_find(blobs, start=1.0, end=0.1)
