@@ -6,12 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lepton_lab.errors import UnknownNameError
-from lepton_lab.training import History, Table
-from lepton_lab.training import history as module
+from lepton_lab.training import History, Table, history as module
 
 FLOATS = st.floats(width=32, allow_nan=False)
 ROWS = st.lists(st.tuples(st.floats(allow_nan=False), FLOATS), max_size=60)

@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lepton_lab.errors import TrainingError, UnknownNameError
 from lepton_lab.training.schedules import SCHEDULES, Plateau, Span, make_schedule
