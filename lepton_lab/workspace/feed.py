@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lepton_lab.errors import UnknownNameError
+from lepton_lab.training.run import Run
 from lepton_lab.training.status import RunStatus
 from lepton_lab.workspace import chunks
 from lepton_lab.workspace.rows import run_row, shown_status
 
 if TYPE_CHECKING:
-    from lepton_lab.workspace.database import Database
     from lepton_lab.workspace.stored import StoredRun
 
 __all__ = ["Feed", "FeedCursor", "FeedUpdate"]
@@ -67,14 +71,14 @@ class Feed:
     """Reads a run's record by cursor.
 
     Args:
-        run: A run of a workspace.
+        run: A run of a workspace, or one of this process, which is read from memory and need not be recorded.
 
     Threads: safe.
     """
 
-    def __init__(self, run: StoredRun) -> None:
+    def __init__(self, run: StoredRun | Run) -> None:
         self.run_id = run.id
-        self._database: Database = run.workspace.database
+        self._source: _Stored | _Live = _Live(run) if isinstance(run, Run) else _Stored(run)
 
     def since(self, cursor: FeedCursor | None = None) -> FeedUpdate:
         """Everything after `cursor`, all of one moment; from the beginning without one.
@@ -83,15 +87,77 @@ class Feed:
             StoreError: The store cannot be read.
             UnknownNameError: The run was deleted.
         """
-        cursor = cursor or FeedCursor()
+        return self._source.since(cursor or FeedCursor())
+
+    def follow(self, cursor: FeedCursor | None = None, *, every_s: float = 0.05) -> Iterator[FeedUpdate]:
+        """Yields an update whenever something changed, until the run has ended and all was given.
+
+        Args:
+            cursor: Where to begin.
+            every_s: Seconds between two looks; a look that finds nothing new costs microseconds.
+        """
+        changes: Any = None
+        looked, status = 0.0, None
+        while True:
+            now = self._source.changes()
+            if now != changes or time.monotonic() - looked > 1.0:  # once a second: the process may have vanished
+                changes, looked = now, time.monotonic()
+                update = self.since(cursor)
+                cursor = update.cursor
+                if not update.empty or update.reset or update.status != status:
+                    status = update.status
+                    yield update
+                if update.status.state.ended:
+                    return
+            time.sleep(every_s)
+
+
+class _Live:
+    """Reads a run of this process from memory."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._history, self._generation = run, run.history, 0
+        self._lock = threading.Lock()
+
+    def changes(self) -> Any:
+        return self._run.status, self._run.history, len(self._run.history.steps), len(self._run.history.events)
+
+    def since(self, cursor: FeedCursor) -> FeedUpdate:
+        with self._lock:
+            status, history = self._run.status, self._run.history  # the status first: it never precedes its rows
+            if history is not self._history:  # a run that was resumed begins with a shorter one
+                self._history, self._generation = history, self._generation + 1
+            generation = self._generation
+        cursor, reset = _checked(cursor, generation)
+        steps, new_steps = history.steps.since(cursor.steps)
+        epochs, new_epochs = history.epochs.since(cursor.epochs)
+        events, new_events = history.events_since(cursor.events)
+        return FeedUpdate(
+            FeedCursor(steps, epochs, events, generation),
+            _filled(new_steps, steps > cursor.steps),
+            _filled(new_epochs, epochs > cursor.epochs),
+            new_events,
+            status,
+            reset,
+        )
+
+
+class _Stored:
+    """Reads a run of a workspace."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self.run_id, self._database = run.id, run.workspace.database
+
+    def changes(self) -> Any:
+        return self._database.changes()
+
+    def since(self, cursor: FeedCursor) -> FeedUpdate:
         with self._database.read() as connection:
             found = connection.execute("SELECT * FROM runs WHERE id = ?", (self.run_id,)).fetchone()
             if found is None:
                 raise UnknownNameError("run", self.run_id, (), do="It was deleted")
             row = run_row(found)
-            reset = cursor != FeedCursor() and cursor.generation != row["generation"]
-            if reset:
-                cursor = FeedCursor()
+            cursor, reset = _checked(cursor, row["generation"])
             steps, new_steps = chunks.read(connection, self.run_id, "steps", cursor.steps)
             epochs, new_epochs = chunks.read(connection, self.run_id, "epochs", cursor.epochs)
             events = connection.execute(
@@ -106,23 +172,13 @@ class Feed:
             reset,
         )
 
-    def follow(self, cursor: FeedCursor | None = None, *, every_s: float = 0.05) -> Iterator[FeedUpdate]:
-        """Yields an update whenever something changed, until the run has ended and all was given.
 
-        Args:
-            cursor: Where to begin.
-            every_s: Seconds between two looks; a look that finds nothing new costs microseconds.
-        """
-        changes, looked, status = -1, 0.0, None
-        while True:
-            now = self._database.changes()
-            if now != changes or time.monotonic() - looked > 1.0:  # once a second: the process may have vanished
-                changes, looked = now, time.monotonic()
-                update = self.since(cursor)
-                cursor = update.cursor
-                if not update.empty or update.reset or update.status != status:
-                    status = update.status
-                    yield update
-                if update.status.state.ended:
-                    return
-            time.sleep(every_s)
+def _checked(cursor: FeedCursor, generation: int) -> tuple[FeedCursor, bool]:
+    """The cursor, or the beginning where it belongs to rows that were taken back."""
+    if cursor == FeedCursor() or cursor.generation == generation:
+        return cursor, False
+    return FeedCursor(), True
+
+
+def _filled(columns: Mapping[str, NDArray[Any]], rows: bool) -> chunks.Columns:
+    return {name: values.astype(np.float64) for name, values in columns.items()} if rows else {}

@@ -84,8 +84,11 @@ class Registration:
     def enter(self, *, only: bool) -> bool:
         """Enters the worker; with `only`, returns False instead where another one runs."""
         with self.database.write() as connection:
-            if only and _live(connection):
+            others = _live(connection)
+            if only and others:
                 return False
+            gone = {row["pid"] for row in connection.execute("SELECT pid FROM workers")} - {o.pid for o in others}
+            connection.executemany("DELETE FROM workers WHERE pid = ?", [(pid,) for pid in gone])
             me, now = self.me, time.time()
             connection.execute(
                 "INSERT INTO workers (id, host, pid, process_started, started, heartbeat, slots)"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lepton_lab.data import DataBundle
+    from lepton_lab.training.checkpoint import Snapshot
     from lepton_lab.training.run import Run
     from lepton_lab.workspace.workspace import Workspace
 
@@ -124,6 +125,10 @@ class StoredRun:
         return parent
 
     @property
+    def test_looks(self) -> int:
+        """How often somebody looked at the test set, as far as the record knows."""
+        return sum(event.get("kind") == "test look" for event in self.history.events)
+
     def fingerprint(self) -> str | None:
         """Hash of the data; None while it is not known."""
         fingerprint: str | None = self._row()["fingerprint"]
@@ -227,8 +232,18 @@ class StoredRun:
         return fork_stored(self.workspace, self.id, at, name, changes, data)
 
     def evaluate(self, data: DataBundle | None = None, split: str = "test") -> dict[str, float]:
-        """Loss and metrics on a split, by default on the test set of the run's data, with its checkpoint's weights."""
-        return self._with_weights(data).evaluate(data, split)
+        """Loss and metrics on a split, by default on the test set of the run's data, with its checkpoint's weights.
+
+        Side effects: a look at the test set is noted in the record of a run that has ended.
+
+        Raises:
+            CheckpointError: There are no weights yet.
+            DataError: The data has no such split, or cannot be loaded again.
+        """
+        found = self._with_weights(data).evaluate(data, split)
+        if split == "test" and self.state.ended:
+            self._note_test_look()
+        return found
 
     def predict(self, x: Any, batch_size: int = 256) -> Tensor:
         """Outputs for prepared or raw samples: probabilities for a classification, values for a regression."""
@@ -245,6 +260,24 @@ class StoredRun:
     def set(self, **settings: float) -> None:
         """Changes settings from the next batch on: `lr`, `batch_size`, `dropout`, `weight_decay`."""
         self.send(Command("set", settings))
+
+    def snapshot(self, which: str | int = "last") -> Snapshot:
+        """Everything needed to go on from "last", "best" or an epoch's end.
+
+        Raises:
+            CheckpointError: There is none.
+        """
+        from lepton_lab.workspace.jobs import find_snapshot
+
+        return find_snapshot(self.folder, which)
+
+    def weights(self, which: str = "best") -> dict[str, Tensor]:
+        """The best or the last weights, on the CPU.
+
+        Raises:
+            CheckpointError: There are none.
+        """
+        return self.snapshot(which).part("model")
 
     # --- keeping in order ----------------------------------------------------------------------------------------
 
@@ -326,6 +359,14 @@ class StoredRun:
         if self._revived is None or not self.state.ended:
             self._revived = revive(self.workspace, self.id, data)
         return self._revived
+
+    def _note_test_look(self) -> None:
+        looks = self.test_looks + 1
+        message = f"looked at the test set for the {looks}. time"
+        event = to_text({"kind": "test look", "message": message, "at": time.time()})
+        insert = "INSERT INTO events (run, number, data) SELECT ?, coalesce(max(number) + 1, 0), ? FROM events"
+        with self.workspace.database.write() as connection:
+            connection.execute(insert + " WHERE run = ?", (self.id, event, self.id))
 
     def _ensure_worker(self) -> None:
         if self._row()["pid"] is None:

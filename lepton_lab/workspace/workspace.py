@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lepton_lab.workspace.comparison import Comparison
+    from lepton_lab.workspace.recorder import StoreRecorder
     from lepton_lab.workspace.stored import StoredRun
 
 __all__ = ["VARIABLE", "Workspace", "current_workspace"]
@@ -72,6 +73,16 @@ class Workspace:
         from lepton_lab.workspace.comparison import Comparison
 
         return Comparison([self.open_run(r) if isinstance(r, str) else r for r in runs])
+
+    def recorder(self, project: str = "") -> StoreRecorder:
+        """Records runs here instead of in the current workspace: `trainer.start(data, recorder=workspace.recorder())`.
+
+        Args:
+            project: The project that they belong to.
+        """
+        from lepton_lab.workspace.recorder import StoreRecorder
+
+        return StoreRecorder(self, project=project)
 
     def project(self, name: str) -> Project:
         """The project of this name, made where there is none."""

@@ -8,8 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from lepton_lab.errors import StoreError, TrainingError, UnknownNameError
 from lepton_lab.training.history import History
@@ -243,5 +242,5 @@ def test_a_fork_of_the_history_is_written_whole(workspace, by_hand):
     by_hand.end(second)
     assert len(workspace.open_run("second").history.steps) == 45
     assert workspace.open_run("second").parent == {"run": first.id, "step": 40}
-    assert workspace.open_run("second").fingerprint == "abc"
+    assert workspace.open_run("second").fingerprint() == "abc"
     assert workspace.runs().set_index("name").loc["second", "parent"] == first.id

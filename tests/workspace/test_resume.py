@@ -12,7 +12,7 @@ from lepton_lab.data import from_arrays
 from lepton_lab.errors import CheckpointError, DataError, StoreError, TrainingError
 from lepton_lab.training.recording import set_default_recorder
 from lepton_lab.training.status import RunState
-from lepton_lab.workspace import StoreRecorder, connect, rows
+from lepton_lab.workspace import Feed, StoreRecorder, connect, rows
 from tests.workspace import processes, trains
 
 
@@ -122,6 +122,9 @@ def test_weights_are_found_again(workspace):
     run = trained(workspace)
     stored = workspace.open_run("real")
     assert stored.evaluate() == run.evaluate()
+    assert stored.evaluate(split="valid")["loss"] > 0
+    assert stored.test_looks == 1
+    np.testing.assert_array_equal(stored.weights("last")["linear_1.weight"], run.weights("last")["linear_1.weight"])
     x = trains.digits().test.sample(0)[0][None]
     np.testing.assert_array_equal(stored.predict(x).numpy(), run.predict(x).numpy())
     assert stored.network == trains.network().to_dict()
@@ -189,3 +192,21 @@ def test_orders_to_a_process_that_vanished_are_dropped(workspace):
     stored = workspace.open_run("real")
     stored.resume()
     assert stored.wait(30).state is RunState.FINISHED
+
+
+def test_a_feed_of_a_run_in_memory_reads_like_one_of_the_store(workspace):
+    run = trains.trainer().start(trains.digits(), 2, 64, recorder=workspace.recorder("p"))
+    live = Feed(run)
+    updates = list(live.follow())
+    assert updates[-1].status.state is RunState.FINISHED
+    whole, stored = live.since(), Feed(workspace.open_run(run.id)).since()
+    assert np.concatenate([u.steps["step"] for u in updates if u.steps]).tolist() == whole.steps["step"].tolist()
+    assert whole.cursor == stored.cursor
+    assert whole.status == stored.status
+    for name, values in stored.steps.items():
+        np.testing.assert_array_equal(values, whole.steps[name])
+    assert workspace.runs("p")["id"].tolist() == [run.id]
+    run.history = run.history.truncated(10, 0)
+    again = live.since(whole.cursor)
+    assert again.reset
+    assert again.steps["step"].tolist() == list(range(1, 11))
