@@ -15,7 +15,7 @@ __all__ = ["connect"]
 @cache
 def connect() -> None:
     """Makes runs recorded by the default workspace and drawn by matplotlib."""
-    import lepton_lab.workspace  # becomes the recorder of runs when it is imported
+    import lepton_lab.workspace  # noqa: F401 - becomes the recorder of runs when it is imported
     from lepton_lab.training import recording
 
     recording.set_plotter(_plot)

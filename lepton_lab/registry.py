@@ -54,12 +54,11 @@ def _plugin_of() -> dict[str, str]:
 def providing(distribution: str) -> Iterator[None]:
     """Registers everything inside the block on behalf of `distribution`; nothing where the block fails."""
     token = _provider.set(distribution)
-    before = [(registry, dict(registry._entries)) for registry in _registries]
     try:
         yield
     except BaseException:
-        for registry, entries in before:
-            registry._entries = entries
+        for registry in _registries:  # a registry may be younger than this block
+            registry._withdraw(distribution)
         raise
     finally:
         _provider.reset(token)
@@ -112,11 +111,14 @@ class Registry(Generic[T]):
         old = self._entries.get(name)
         if old is not None and old.value is not value and not (old.provider == provider == USER):
             raise PluginError(
-                f"the {self.kind} name {name!r} is taken: {old.provider!r} registered it, and {provider!r} asks for it too",
+                f"the {self.kind} name {name!r} is taken: {old.provider!r} has it, and {provider!r} asks for it too",
                 do="Rename one of them, or uninstall one of the two plugins",
             )
         self._entries[name] = Entry(name, value, provider)
         return value
+
+    def _withdraw(self, provider: str) -> None:
+        self._entries = {name: entry for name, entry in self._entries.items() if entry.provider != provider}
 
     def remove(self, name: str) -> None:
         """Forgets `name`; nothing happens where it is unknown."""
@@ -142,9 +144,13 @@ class Registry(Generic[T]):
             self._load_plugins()
         return name in self._entries
 
-    def entries(self) -> list[Entry[T]]:
-        """All entries in the order of their registration, plugins' included."""
-        if self._load_plugins is not None:
+    def entries(self, *, plugins: bool = True) -> list[Entry[T]]:
+        """All entries in the order of their registration.
+
+        Args:
+            plugins: Whether to load plugins first. Code that runs at import may not: a plugin imports it in turn.
+        """
+        if plugins and self._load_plugins is not None:
             self._load_plugins()
         return list(self._entries.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from lepton_lab.data.imbalance import oversampled_rows, sample_weights, weighted
 from lepton_lab.data.preprocessing import Preprocessing
 from lepton_lab.data.report import ColumnInfo, DataFinding, DataReport
 from lepton_lab.errors import DataError, UnknownNameError
+from lepton_lab.markup import cell, page, table
 
 __all__ = ["DataBundle", "Split", "Task", "TensorSplit"]
 
@@ -374,11 +374,8 @@ class DataBundle:
         return rows
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row'>{html.escape(label)}</th><td>{html.escape(value)}</td></tr>"
-            for label, value in self._rows()
-        )
-        return f"<table class='ll-table'><tbody>{rows}</tbody></table>{self.report._repr_html_()}"
+        rows = ((cell(label, "key soft"), cell(value)) for label, value in self._rows())
+        return page(f"Data {self.name}", table(rows), *self.report.html_parts())
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,13 @@ def examine(bundle: DataBundle) -> DataReport:
         notes.add(labels, "same sample with different targets")
         if "train" in tensors:
             x, y = tensors["train"]
-            names = list(bundle.preprocessing.feature_names) or [f"feature {i}" for i in range(x[0].numel())]
             if x.dim() == 2 and bundle.sample_dtype == "float32":
-                notes.add(constant_features(x, names), "constant features")
+                widths = bundle.preprocessing.feature_widths or [(f"feature {i}", 1) for i in range(x.shape[1])]
+                columns, names = _as_columns(x, widths)
+                notes.add(constant_features(columns, names), "constant features")
                 notes.add(
-                    leaking_features(x, y, names, bundle.task.is_classification), "features that give the target away"
+                    leaking_features(columns, y, names, bundle.task.is_classification),
+                    "features that give the target away",
                 )
             elif x.dim() > 2:
                 notes.add(_check_blank(x), "blank samples")
@@ -99,6 +101,15 @@ def row_hashes(x: Tensor) -> Hashes:
     return out
 
 
+def _as_columns(x: Tensor, widths: Sequence[tuple[str, int]]) -> tuple[Tensor, list[str]]:
+    """One column for each of the table's own: categories as their number instead of one-hot, (N, D)."""
+    if all(width == 1 for _, width in widths):
+        return x, [name for name, _ in widths]
+    parts = torch.split(x, [width for _, width in widths], dim=1)
+    columns = [part.argmax(1).to(x.dtype) if part.shape[1] > 1 else part[:, 0] for part in parts]
+    return torch.stack(columns, dim=1), [name for name, _ in widths]
+
+
 def constant_features(x: Tensor, names: list[str]) -> list[DataFinding]:
     """Features that have one value throughout training; x is (N, D)."""
     constant = (x == x[:1]).all(0).nonzero().flatten().tolist()
@@ -119,8 +130,9 @@ def constant_features(x: Tensor, names: list[str]) -> list[DataFinding]:
 def leaking_features(x: Tensor, y: Tensor, names: list[str], classification: bool) -> list[DataFinding]:
     """Features that give the target away on their own; x is (N, D) float.
 
-    A feature leaks when a tree with a leaf for each class, fitted on one half, is right on almost all of the
-    other half, or when its correlation with a quantity is almost 1.
+    A feature leaks when a tree with few leaves, fitted on one half, is right on almost all of the other half, or
+    when its correlation with a quantity is almost 1. Few is a leaf for each class, or, for a feature that has hardly
+    more values than there are classes, one for each value: a category's numbers are in no order.
     """
     if len(x) < 50 or x.shape[1] > 2000 or (y.dim() > 1 and y.shape[1] > 1):
         return []
@@ -150,12 +162,14 @@ def _class_scores(x: Tensor, y: Tensor) -> npt.NDArray[np.float64]:
     common = np.bincount(labels).max() / len(labels)
     half = np.random.default_rng(0).permutation(len(labels))
     fit, check = half[: len(half) // 2], half[len(half) // 2 :]
-    # Two leaves to spare: a class in the middle of the range needs two cuts.
-    tree = DecisionTreeClassifier(max_leaf_nodes=classes + 2, random_state=0)
     for i in range(values.shape[1]):
         column = np.nan_to_num(values[:, i : i + 1])
-        if (column == column[0]).all():
+        different = len(np.unique(column))
+        if different == 1:
             continue
+        # Two leaves to spare: a class in the middle of the range needs two cuts.
+        leaves = max(classes + 2, different if different <= 4 * classes else 0)
+        tree = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0)
         score = float((tree.fit(column[fit], labels[fit]).predict(column[check]) == labels[check]).mean())
         scores[i] = score if 1 - score <= (1 - common) / 10 else 0.0  # far better than always saying the commonest
     return scores

@@ -38,22 +38,34 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             head = file.read(4)
             if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UINT8 or not 1 <= head[3] <= 4:
-                raise DataError("this is not an IDX file of bytes", where=str(path), expected="the magic number 0x08",
-                                received=head.hex(" ") or "an empty file")
+                raise DataError(
+                    "this is not an IDX file of bytes",
+                    where=str(path),
+                    expected="the magic number 0x08",
+                    received=head.hex(" ") or "an empty file",
+                )
             raw = file.read(4 * head[3])
             if len(raw) < 4 * head[3]:
                 raise DataError("the IDX file is cut off", where=str(path))
             shape = struct.unpack(f">{head[3]}I", raw)
             size = math.prod(shape)
             if size > _MAX_BYTES:
-                raise UnsafeDataError("the IDX file declares an absurd size", where=str(path),
-                                      expected=f"at most {_MAX_BYTES >> 30} GiB", received=f"{size / 2**30:.1f} GiB")
+                raise UnsafeDataError(
+                    "the IDX file declares an absurd size",
+                    where=str(path),
+                    expected=f"at most {_MAX_BYTES >> 30} GiB",
+                    received=f"{size / 2**30:.1f} GiB",
+                )
             data = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("the IDX file cannot be read", where=str(path), received=str(error)) from error
     if len(data) != size:
-        raise DataError("the IDX file has another length than its header says", where=str(path),
-                        expected=f"{size:,} bytes", received=f"{len(data):,}")
+        raise DataError(
+            "the IDX file has another length than its header says",
+            where=str(path),
+            expected=f"{size:,} bytes",
+            received=f"{len(data):,}",
+        )
     return np.frombuffer(bytearray(data), np.uint8).reshape(shape)
 
 

@@ -75,6 +75,11 @@ class Preprocessing(ABC):
         """Names of the columns of a prepared table; empty for everything else."""
         return ()
 
+    @property
+    def feature_widths(self) -> tuple[tuple[str, int], ...]:
+        """The columns of the table as it came, each with the number of features that it became."""
+        return tuple((name, 1) for name in self.feature_names)
+
     def describe(self) -> list[str]:
         """One line for each step, in plain words."""
         return []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from lepton_lab.markup import cell, escape, page, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,54 +122,43 @@ class DataReport:
             lines.append("  Nothing found.")
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
-        sizes = " · ".join(f"{html.escape(name)} {count:,}" for name, count in self.counts.items())
-        rows = "".join(_finding_row(finding) for finding in self.findings)
-        if not rows:
-            rows = "<tr><td colspan='2'>Nothing found.</td></tr>"
-        clean = ""
+    def html_parts(self) -> list[str]:
+        """The report as pieces of `lepton_lab.markup.page`."""
+        sizes = " · ".join(f"{escape(name)} {count:,}" for name, count in self.counts.items())
+        rows = [
+            (
+                cell(_WORDS[finding.severity], f"key {finding.severity}"),
+                cell(
+                    f"{escape(finding.message)}"
+                    + (f'<p class="soft">{escape(finding.suggestion)}</p>' if finding.suggestion else ""),
+                    raw=True,
+                ),
+            )
+            for finding in self.findings
+        ]
+        parts = [
+            f'<h4>Report <span class="soft">{escape(self.name)}</span></h4><p class="soft">{sizes}</p>',
+            table(rows or [[cell("Nothing found.")]]),
+        ]
         if self.clean:
-            clean = f"<p class='q'>Checked, nothing found: {html.escape(', '.join(self.clean))}.</p>"
-        return (
-            f"<div class='ll-report'>{_STYLE}<p><b>Report</b> <span class='q'>{html.escape(self.name)}</span></p>"
-            f"<p class='q n'>{sizes}</p><table><tbody>{rows}</tbody></table>{clean}{_balance_html(self.balance)}</div>"
-        )
+            parts.append(f'<p class="soft">Checked, nothing found: {escape(", ".join(self.clean))}.</p>')
+        return [*parts, *_balance_parts(self.balance)]
+
+    def _repr_html_(self) -> str:
+        return page(f"Report on {self.name}", *self.html_parts())
 
 
-_STYLE = """<style>
-.ll-report { --ink: var(--jp-ui-font-color1, #1b2128); --bg: var(--jp-layout-color1, #ffffff);
-  --q: color-mix(in srgb, var(--ink) 76%, var(--bg)); --line: color-mix(in srgb, var(--ink) 13%, var(--bg));
-  font: 13px/1.45 var(--jp-ui-font-family, system-ui, sans-serif); color: var(--ink); max-width: 820px; }
-.ll-report p { margin: 0 0 4px; } .ll-report .q { color: var(--q); font-size: 12px; }
-.ll-report .n { font-variant-numeric: tabular-nums; }
-.ll-report table { border-collapse: collapse; width: 100%; margin: 8px 0; font-variant-numeric: tabular-nums; }
-.ll-report td, .ll-report th { text-align: left; vertical-align: top; padding: 6px 12px 6px 0;
-  border-top: 1px solid var(--line); font-weight: 400; background: none; }
-.ll-report td.r, .ll-report th.r { text-align: right; } .ll-report .w { white-space: nowrap; width: 72px; }
-.ll-report .error { color: var(--jp-error-color1, #b02a1f); }
-.ll-report .warning { color: var(--jp-warn-color0, #855300); }
-</style>"""
+_SHOWN_CLASSES = 30
 
 
-def _finding_row(finding: DataFinding) -> str:
-    suggestion = f"<p class='q'>{html.escape(finding.suggestion)}</p>" if finding.suggestion else ""
-    return (
-        f"<tr><td class='w {finding.severity}'>{_WORDS[finding.severity]}</td>"
-        f"<td><p>{html.escape(finding.message)}</p>{suggestion}</td></tr>"
-    )
-
-
-def _balance_html(balance: Mapping[str, Mapping[str, int]]) -> str:
+def _balance_parts(balance: Mapping[str, Mapping[str, int]]) -> list[str]:
     if not balance:
-        return ""
-    splits = list(balance)
+        return []
     names = list(dict.fromkeys(name for counts in balance.values() for name in counts))
-    head = "".join(f"<th class='r'>{html.escape(split)}</th>" for split in splits)
-    body = "".join(
-        f"<tr><td>{html.escape(name)}</td>"
-        + "".join(f"<td class='r'>{balance[split].get(name, 0):,}</td>" for split in splits)
-        + "</tr>"
-        for name in names[:30]
+    head = [cell("Class", header=True), *(cell(split, "num", header=True) for split in balance)]
+    rows = (
+        [cell(name), *(cell(f"{counts.get(name, 0):,}", "num") for counts in balance.values())]
+        for name in names[:_SHOWN_CLASSES]
     )
-    more = f"<p class='q'>and {len(names) - 30} more classes</p>" if len(names) > 30 else ""
-    return f"<table><thead><tr><th>Class</th>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    more = len(names) - _SHOWN_CLASSES
+    return [table(rows, head), *([f'<p class="soft">and {more:,} more classes</p>'] if more > 0 else [])]

@@ -118,6 +118,12 @@ class TablePreprocessing(Preprocessing):
         return tuple(names)
 
     @property
+    @override
+    def feature_widths(self) -> tuple[tuple[str, int], ...]:
+        onehot = self.encode == "onehot"
+        return tuple((c.name, c.index_count if onehot and c.kind == "category" else 1) for c in self.columns)
+
+    @property
     def index_count(self) -> int:
         """Size of the vocabulary for an Embedding, with encode="indices"."""
         return sum(column.index_count for column in self.columns)

@@ -98,6 +98,7 @@ class LayerSpec(BaseModel):
         summary: One line that explains the layer in plain words.
         formula: What it computes, in Unicode text.
         source: Where the formula comes from: a paper or torch's page.
+        may_read_values: Whether its forward may branch on the numbers, so that the meta device does not suffice.
         stem: What default names begin with; `snake_case(kind)` where empty.
         other_names: Other spellings of parameters (Keras's) and the fields they stand for.
         index_input: True where the layer takes int64 indices.
@@ -110,6 +111,7 @@ class LayerSpec(BaseModel):
     summary: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str] = ""
+    may_read_values: ClassVar[bool] = False
     stem: ClassVar[str] = ""
     other_names: ClassVar[Mapping[str, str]] = {}
     index_input: ClassVar[bool] = False

@@ -30,6 +30,7 @@ class ForeignLayer(LayerSpec):
 
     summary: ClassVar[str] = "A module of your own."
     formula: ClassVar[str] = "as its forward says"
+    may_read_values: ClassVar[bool] = True
     module: ClassVar[type[nn.Module]]
     inferred: ClassVar[dict[str, int]] = {}
 

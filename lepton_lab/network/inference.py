@@ -195,7 +195,14 @@ def infer_chain(
 def _infer_plain(layer: LayerSpec, x: TensorInfo) -> LayerReport:
     try:
         calls = layer.calls(x)
-        return run_calls(calls, x)
+        try:
+            return run_calls(calls, x)
+        except Misfit:
+            raise
+        except Exception:
+            if not layer.may_read_values:
+                raise
+            return run_calls(calls, x, device="cpu")
     except Misfit:
         raise
     except LeptonError as error:
@@ -205,8 +212,13 @@ def _infer_plain(layer: LayerSpec, x: TensorInfo) -> LayerReport:
         raise Misfit("an input that fits it", do=f"{type(error).__name__}: {reason}") from error
 
 
-def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> LayerReport:
+def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo, device: str = "meta") -> LayerReport:
     """Constructs modules on the meta device and runs them on an input like `x`.
+
+    Args:
+        calls: What to construct.
+        x: What comes in.
+        device: "cpu" runs them on zeros: for modules that look at the numbers, which the meta device has not got.
 
     Raises:
         Misfit: What comes out is not a tensor with the batch first.
@@ -214,9 +226,9 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo) -> Layer
     parameters = trainable = operations = size = 0
     value: Any
     with torch.inference_mode(False), torch.no_grad():  # inference mode would hide what is a view
-        value = torch.empty((_BATCH, *x.shape), dtype=x.dtype, device="meta")
+        value = torch.zeros((_BATCH, *x.shape), dtype=x.dtype, device=device)
         for _, call in calls:
-            with torch.device("meta"), _NoDrawing():
+            with torch.device(device), _NoDrawing():
                 module = call.build().eval()
             same = type(module) in _SAME_SHAPE and isinstance(value, torch.Tensor)
             given, value = value, torch.empty_like(value) if same else module(value)

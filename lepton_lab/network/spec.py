@@ -316,11 +316,16 @@ class NetworkSpec(BaseModel):
         return to_python(self, class_name)
 
     @classmethod
-    def from_module(cls, module: nn.Module, input_shape: tuple[int, ...] | int | None = None) -> NetworkSpec:
+    def from_module(
+        cls,
+        module: nn.Module,
+        input_shape: tuple[int, ...] | int | None = None,
+        input_dtype: str | None = None,
+    ) -> NetworkSpec:
         """Reads a torch module; what cannot be read as layers becomes one opaque layer. See `read_module`."""
         from lepton_lab.network.from_module import from_module
 
-        return from_module(module, input_shape)
+        return from_module(module, input_shape, input_dtype)
 
     # Files
 

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
+from lepton_lab.markup import cell, escape, page, table
 from lepton_lab.network.base import TensorInfo
 from lepton_lab.network.inference import Row
 
 __all__ = ["html_table", "si", "text_table"]
 
 _HEADINGS = ("Layer (kind)", "Output shape", "Parameters", "Multiply-adds")
-
-_CSS = """
-.ll-net{font:13px/1.45 var(--jp-ui-font-family,system-ui,-apple-system,"Segoe UI",sans-serif);
-color:var(--jp-ui-font-color1,#1c2733);max-width:760px}
-.ll-net table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-.ll-net caption{text-align:left;font-weight:600;padding:4px 0}
-.ll-net th{font-size:11px;font-weight:500;color:var(--jp-ui-font-color2,#5b6875);
-border-bottom:1px solid var(--jp-border-color1,#c9d1da)}
-.ll-net th,.ll-net td{padding:4px 8px;text-align:left;background:none}
-.ll-net td{border-bottom:1px solid var(--jp-border-color2,#e3e8ed)}
-.ll-net .n{text-align:right}
-.ll-net .k{color:var(--jp-ui-font-color2,#5b6875)}
-.ll-net code{font:12px var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);background:none;color:inherit}
-.ll-net tfoot td{border:0;font-weight:600}
-.ll-net .p{margin:8px 0 0;padding:8px;border-left:3px solid var(--jp-error-color1,#b3261e)}
-"""
 
 
 def si(count: float) -> str:
@@ -95,22 +79,24 @@ def text_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: S
 
 def html_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: Sequence[str]) -> str:
     """The table as HTML in JupyterLab's own colours."""
-    body = "".join(
-        f'<tr><td style="padding-left:{8 + 16 * depth}px">{html.escape(label)} '
-        f'<span class="k">{html.escape(row.kind)}</span></td><td><code>{html.escape(str(row.output))}</code></td>'
-        f'<td class="n">{row.parameters:,}</td><td class="n">{si(row.multiply_adds)}</td></tr>'
+    body = (
+        (
+            cell(f'{escape(label)} <span class="soft">{escape(row.kind)}</span>', indent=depth, raw=True),
+            cell(f"<code>{escape(str(row.output))}</code>", raw=True),
+            cell(f"{row.parameters:,}", "num"),
+            cell(si(row.multiply_adds), "num"),
+        )
         for row, label, depth in _indented(rows)
     )
+    head = [cell(text, "num" if number > 1 else "", header=True) for number, text in enumerate(_HEADINGS)]
     parameters, trainable, operations, size = _totals(rows)
-    head = "".join(f'<th scope="col"{" class=n" if i > 1 else ""}>{h}</th>' for i, h in enumerate(_HEADINGS))
-    notes = "".join(f'<p class="p">{html.escape(problem)}</p>' for problem in problems)
-    given = html.escape(str(x)) if x is not None else "not known"
-    return (
-        f'<div class="ll-net"><style>{_CSS}</style><table><caption>{html.escape(name)} '
-        f'<span class="k">input <code>{given}</code></span></caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        f'<tfoot><tr><td>Total</td><td class="k">{_bytes(size)} of activations a sample</td>'
-        f'<td class="n">{parameters:,}</td><td class="n">{si(operations)}</td></tr></tfoot></table>'
-        f'<p class="k">{trainable:,} of the parameters are trained; {_bytes(4 * parameters)} as float32.</p>'
-        f"{notes}</div>"
+    foot = [cell("Total"), cell(f"{_bytes(size)} of activations a sample", "soft")]
+    foot += [cell(f"{parameters:,}", "num"), cell(si(operations), "num")]
+    given = escape(str(x)) if x is not None else "not known"
+    return page(
+        f"Network {name}",
+        f'<h4>{escape(name)} <span class="soft">takes <code>{given}</code></span></h4>',
+        table(body, head, foot),
+        f'<p class="soft">{trainable:,} of the parameters are trained; {_bytes(4 * parameters)} as float32.</p>',
+        *(f'<p class="note">{escape(problem)}</p>' for problem in problems),
     )

@@ -111,3 +111,12 @@ def test_hashes_agree_with_equality(data):
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_signed_zeros_are_one_value(sign):
     assert row_hashes(torch.tensor([[0.0, 1.0]])) == row_hashes(torch.tensor([[sign * 0.0, 1.0]]))
+
+
+def test_a_column_of_words_that_repeats_the_target_is_a_leak_and_its_unused_slot_is_no_constant():
+    kinds = np.array(["barolo", "barbera", "grignolino"])[RNG.integers(0, 3, 200)]
+    table = pd.DataFrame({"alcohol": RNG.normal(size=200), "grade": np.char.upper(kinds), "wine": kinds})
+    report = load_table(table, target="wine").report
+    (leak,) = report.find("leaking_feature")
+    assert leak.evidence["feature"] == "grade"
+    assert not report.find("constant_feature")

@@ -108,12 +108,13 @@ def test_a_plugin_that_fails_warns_and_stays_out_whole(tmp_path: Path) -> None:
     write_plugin(tmp_path, "sick-plugin", LAYER.replace("Doubling", "Halving") + "\nraise OSError('no disk')\n")
     code = """
 import lepton_lab as ll
+from lepton_lab.plugins import plugins
 print(ll.layer("Doubling"))
 try:
     ll.layer("Halving")
 except ll.UnknownNameError as error:
     print("unknown:", error.name)
-print([(p.name, str(p.error)) for p in ll.plugins() if p.error])
+print([(p.name, str(p.error)) for p in plugins() if p.error])
 """
     done = run_python(code, tmp_path)
     assert done.returncode == 0, done.stderr

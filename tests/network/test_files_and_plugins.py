@@ -205,3 +205,25 @@ def test_a_plugin_that_fails_warns_and_stays_out(fake_plugins):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert "Nothing" not in LAYERS
+
+
+class Loudest(nn.Module):
+    """Its forward looks at the numbers, which do not exist on the meta device."""
+
+    def __init__(self, out_features: int, in_features: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x if x.abs().max() > 100 else -x)
+
+
+def test_a_module_that_looks_at_the_numbers_has_shapes_too():
+    register_layer(Loudest)
+    try:
+        network = NetworkSpec([Loudest.spec(7), Linear(2)], input_shape=(5,))
+        assert [row.output.shape for row in network.infer_shapes().rows] == [(7,), (2,)]
+        assert network.infer_shapes().parameters == 5 * 7 + 7 + 7 * 2 + 2
+        assert network.build()(torch.randn(3, 5)).shape == (3, 2)
+    finally:
+        LAYERS.remove("Loudest")

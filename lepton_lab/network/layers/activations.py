@@ -266,10 +266,10 @@ class LogSoftmax(_OverClasses):
     module: ClassVar[type[nn.Module]] = nn.LogSoftmax
 
 
-def _activations() -> dict[str, type[LayerSpec]]:
+def _activations(*, plugins: bool = True) -> dict[str, type[LayerSpec]]:
     """The built-in functions and registered layers that need no parameters, by their short name."""
     found: dict[str, type[LayerSpec]] = {}
-    for entry in LAYERS.entries():
+    for entry in LAYERS.entries(plugins=plugins):
         cls = entry.value
         simple = cls.group == _GROUP or entry.provider != BUILT_IN
         if simple and not issubclass(cls, BlockSpec) and not any(f.is_required() for f in cls.model_fields.values()):
@@ -298,7 +298,7 @@ def activation_layer(name: str) -> LayerSpec:
     raise UnknownNameError("activation", name, activation_names())
 
 
-_BUILT_IN: dict[str, LayerSpec] = {short: cls() for short, cls in _activations().items()}
+_BUILT_IN: dict[str, LayerSpec] = {short: cls() for short, cls in _activations(plugins=False).items()}
 _BUILT_IN |= {layer.kind.lower(): layer for layer in _BUILT_IN.values()}
 
 

@@ -39,7 +39,7 @@ def _need_heads(x: TensorInfo, heads: int) -> int:
 
 @built_in
 class MultiheadAttention(LayerSpec):
-    """Self-attention."""
+    """Self-attention with several heads: every step looks at every other."""
 
     kind: ClassVar[str] = "MultiheadAttention"
     group: ClassVar[str] = "Sequence"

@@ -34,7 +34,7 @@ class Maxout(nn.Module):
         return self.linear(x).unflatten(-1, (-1, self.pieces)).amax(-1)
 
 
-@register_dataset("checkerboard", title="Checkerboard", summary="Points of a square; the class is the colour of their field.")
+@register_dataset("checkerboard", title="Checkerboard")
 def checkerboard(n: int = 1000, fields: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Points drawn evenly from the square [-1, 1]², labelled by the colour of their field.
 
