@@ -107,6 +107,16 @@ class Database:
         with self._transaction("BEGIN") as connection:
             yield connection
 
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Lets this thread wait no longer than that for another writer, inside the block."""
+        connection = self.connection()
+        connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of one query.
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StoreRecorder", "default_store_recorder"]
 
+_START_S = 0.5  # a run's start waits no longer for another writer
+
 
 class StoreRecorder:
     """Records runs in a workspace (a `lepton_lab.training.recording.Recorder`).
@@ -41,9 +43,10 @@ class StoreRecorder:
             message = f"{folder} cannot be made ({error}): this run keeps no checkpoints."
             warnings.warn(message, RuntimeWarning, stacklevel=3)
         recording = Recording(self.workspace.database, run, self.details)
-        if recording.write():
-            with contextlib.suppress(StoreError):  # the pump looks again
-                recording.deliver_commands()
+        with self.workspace.database.patience(_START_S):
+            if recording.write():
+                with contextlib.suppress(StoreError):  # the pump looks again
+                    recording.deliver_commands()
         pump().attach(recording)
 
     def detach(self, run: Run) -> None:

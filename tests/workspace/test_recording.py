@@ -244,3 +244,29 @@ def test_a_fork_of_the_history_is_written_whole(workspace, by_hand):
     assert workspace.open_run("second").parent == {"run": first.id, "step": 40}
     assert workspace.open_run("second").fingerprint() == "abc"
     assert workspace.runs().set_index("name").loc["second", "parent"] == first.id
+
+
+def test_a_locked_store_does_not_hold_a_start_up(workspace, by_hand, monkeypatch):
+    monkeypatch.setattr(recording, "_RETRY_S", 0.05)
+    other = sqlite3.connect(workspace.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    run = by_hand("patient")
+    run.train(10)
+    assert time.monotonic() - began < 2
+    assert run.folder is not None
+    time.sleep(0.2)
+    assert workspace.runs().empty
+    other.execute("ROLLBACK")
+    other.close()
+    until(lambda: not workspace.runs().empty and len(workspace.open_run("patient").history.steps) == 10)
+    assert [e["kind"] for e in run.history.events] == ["recording", "recording"]
+
+
+def test_a_folder_that_vanished_leaves_the_run_in_memory(workspace, by_hand, own_folder):
+    (own_folder / "runs").write_text("a file in its place")
+    with pytest.warns(RuntimeWarning, match="keeps no checkpoints"):
+        run = by_hand("no folder")
+    assert run.folder is None
+    by_hand.end(run)
+    assert workspace.open_run("no folder").state is RunState.FINISHED

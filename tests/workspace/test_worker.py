@@ -13,7 +13,7 @@ from lepton_lab.data import from_arrays
 from lepton_lab.errors import TrainingError
 from lepton_lab.training.slots import default_slots
 from lepton_lab.training.status import RunState
-from lepton_lab.workspace import connect, launch, liveness, queue, rows
+from lepton_lab.workspace import connect, elsewhere, launch, liveness, queue, rows
 from lepton_lab.workspace.worker import Worker
 from tests.workspace import processes, trains
 
@@ -45,18 +45,30 @@ def kill(workspace):
         os.kill(owner.pid, signal.SIGKILL)
 
 
-def test_a_worker_is_started_on_demand_steered_and_ends_by_itself(workspace, monkeypatch):
-    ensure = launch.ensure_worker
-    monkeypatch.setattr(
-        "lepton_lab.workspace.elsewhere.ensure_worker", lambda w: ensure(w, "--idle", "1", "--slots", "2")
-    )
+def _notebook(folder, said):
+    """Starts two runs in a worker, as a notebook would, and waits to be killed."""
+    os.environ["LEPTON_WORKSPACE"] = str(folder)
+    elsewhere.ensure_worker = lambda w: launch.ensure_worker(w, "--idle", "1", "--slots", "2")
     trainer, data = trains.trainer(), trains.digits()
+    began = time.monotonic()
+    far = trainer.start(data, 3000, 64, where="worker", name="far")
+    said.put((far.state, time.monotonic() - began))
+    trainer.start(data, 2, 64, where="worker", name="beside")
+    said.put("both")
+    time.sleep(600)
+
+
+def test_a_worker_outlives_its_starter_is_steered_and_ends_by_itself(workspace):
     try:
-        began = time.monotonic()
-        run = trainer.start(data, 3000, 64, where="worker", name="far")
-        assert time.monotonic() - began < 1
-        assert run.state is RunState.QUEUED
-        other = trainer.start(trains.digits(), 2, 64, where="worker", name="beside")
+        said = processes.context.Queue()
+        notebook = processes.in_process(_notebook, workspace.folder, said)
+        state, seconds = said.get(timeout=60)
+        assert state is RunState.QUEUED
+        assert seconds < 2
+        assert said.get(timeout=10) == "both"
+        notebook.kill()
+        notebook.join()
+        run, other = workspace.open_run("far"), workspace.open_run("beside")
         assert other.wait(90).state is RunState.FINISHED
         (worker,) = launch.live_workers(workspace)
         update = next(u for u in run.feed.follow() if u.steps)
