@@ -46,6 +46,12 @@ class Comparison:
             series[label] = frame[column] if column in frame else pd.Series(dtype="float64")
         return pd.DataFrame(series).sort_index()
 
+    def plot(self) -> Any:
+        """Their curves in one matplotlib `Figure`."""
+        from lepton_lab.figures import plot_runs
+
+        return plot_runs(self.runs)
+
     def settings(self) -> pd.DataFrame:
         """The settings in which the runs differ, one row a setting, one column a run."""
         import pandas as pd

@@ -128,7 +128,7 @@ class Recording:
             return
         now, outcomes = time.time(), []
         for row in waiting:
-            error = self._deliver(Command(row["name"], json.loads(row["args"]), id=row["id"]))
+            error = self._deliver(row)
             at_once = error is not None or row["name"] == "step"  # single steps go on long after they were ordered
             outcomes.append((now, now if at_once else None, error, row["id"]))
             if not at_once:
@@ -141,12 +141,12 @@ class Recording:
         """Whether an order was handed over that the run has not taken up yet."""
         return bool(self._delivered)
 
-    def _deliver(self, command: Command) -> str | None:
+    def _deliver(self, order: sqlite3.Row) -> str | None:
         if self.run.status.state.ended:
             return f"the run has ended ({self.run.status.state})"
         try:
-            self.run.send(command)
-        except LeptonError as error:
+            self.run.send(Command(order["name"], json.loads(order["args"]), id=order["id"]))
+        except (LeptonError, ValueError) as error:  # what a newer version or a stranger wrote
             return str(error)
         return None
 

@@ -7,11 +7,10 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import StoreError, TrainingError
 from lepton_lab.training.commands import Command
-from lepton_lab.training.recording import plot_run
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import orders
 from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
@@ -176,8 +175,10 @@ class StoredRun:
         return self
 
     def plot(self) -> Any:
-        """A figure of loss and metrics, the best epoch marked."""
-        return plot_run(cast("Run", self))
+        """The curves of loss and metrics as a matplotlib `Figure`."""
+        from lepton_lab.figures import plot_run
+
+        return plot_run(self)
 
     # --- controls ------------------------------------------------------------------------------------------------
 

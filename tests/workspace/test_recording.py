@@ -270,3 +270,18 @@ def test_a_folder_that_vanished_leaves_the_run_in_memory(workspace, by_hand, own
     assert run.folder is None
     by_hand.end(run)
     assert workspace.open_run("no folder").state is RunState.FINISHED
+
+
+def test_an_order_that_nobody_knows_is_refused(workspace, by_hand):
+    run = by_hand()
+    with workspace.database.write() as connection:
+        order = "INSERT INTO commands (id, run, name, args, created) VALUES (?, ?, ?, ?, 0)"
+        connection.executemany(order, [("x", run.id, "explode", "{}"), ("y", run.id, "set", "no json")])
+
+    def errors():
+        return [row["error"] for row in workspace.database.rows("SELECT error FROM commands ORDER BY id")]
+
+    until(lambda: None not in errors())
+    assert "explode" in errors()[0]
+    run.train(3)
+    until(lambda: len(workspace.open_run(run.id).history.steps) == 3)

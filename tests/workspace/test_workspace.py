@@ -103,6 +103,7 @@ def test_compare_shows_curves_and_only_differing_settings(workspace, by_hand):
     assert "lr" in both._repr_html_()
     assert compare(["slow", "fast"]).settings().equals(both.settings())
     assert compare("slow", open_run("fast")).labels() == both.labels() == runs()["name"].tolist()[::-1]
+    assert len(both.plot().axes) == len(workspace.open_run("slow").plot().axes) == 2
     assert both.curves("nothing").isna().all().all()
     finished(by_hand, "slow", 1)
     assert len(set(workspace.compare("slow", workspace.runs()["id"].iloc[-1]).labels())) == 2
