@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,6 +32,7 @@ from lepton_lab.training.snapshots import load_snapshot, take_snapshot
 from lepton_lab.training.status import RunState
 from lepton_lab.training.steps import Average, FullStep, Step, StepOptions, make_step
 from lepton_lab.training.threads import pick_threads
+from lepton_lab.training.turbo import Turbo, reason_against
 from lepton_lab.training.validate import measure
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ class Engine:
         self.callbacks = CallbackList(plan.callbacks)
         self.options = StepOptions()
         self.guard: Guard | None = None
-        self.turbo: Any = None
+        self.turbo: Turbo | None = None
+        self.waiting: Callable[[], int] = lambda: 0
         self.writer: CheckpointWriter | None = None
         self.device = torch.device("cpu")
         self.watched: list[Tensor] = []
@@ -117,6 +120,10 @@ class Engine:
         self._warm_up()
         if self.plan.start is not None:
             load_snapshot(self, self.plan.start)
+        if reason_against(self) is None:
+            self.turbo = Turbo(self)
+            if not self.turbo.decide():
+                self.turbo = None
         if run.folder is not None:
             self.writer = CheckpointWriter(run.folder / "checkpoints")
 
@@ -213,6 +220,10 @@ class Engine:
         if self.optimizer.closure:
             self.log_every = 1
 
+    def unread(self) -> int:
+        """Steps since the last reading; the loop says how many."""
+        return self.waiting()
+
     def begin_epoch(self) -> None:
         """Starts the sums of an epoch anew."""
         self.metrics.reset()
@@ -242,6 +253,8 @@ class Engine:
     def set_batch_size(self, size: int) -> None:
         """Sets the number of samples of the next batch."""
         self.feed.batch_size = size
+        if self.turbo is not None:
+            self.turbo.settings_changed()
         self.guard_place()
 
     def settings_changed(self) -> None:
@@ -267,6 +280,8 @@ class Engine:
 
     def after_reading(self) -> None:
         """Everything was finite: keeps the state, and writes it down where that is due."""
+        if self.turbo is not None and not self.turbo.ready:
+            self.turbo.poll()
         self.guard_place()
         seconds = self.settings.checkpoint_seconds
         if self.writer is not None and seconds is not None and self.clock.elapsed() - self._last_write > seconds:
@@ -347,8 +362,7 @@ class Engine:
 
         Side effects: gradients are forgotten.
         """
-        if self.turbo is not None:
-            self.turbo.close()
+        self.turbo = None
         if self.writer is not None:
             self.writer.close()
         module = self.plan.module

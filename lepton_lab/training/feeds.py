@@ -84,7 +84,7 @@ class ResidentFeed(Feed):
         self.layout = channels_last and self.x.dim() == 4
         if self.layout and self.prepared:
             self.x = self.x.contiguous(memory_format=torch.channels_last)
-        self._plain = self.prepared and self.x.device == device and not self.augmentation
+        self.plain = self.prepared and self.x.device == device and not self.augmentation
         self.order: Tensor | None = None
 
     def _prepare_once(self) -> bool:
@@ -119,13 +119,19 @@ class ResidentFeed(Feed):
         self.position = start + len(batch[1])
         return batch
 
+    def take(self, count: int) -> Batch:
+        """The samples of the next batches together; only where `plain`, and where so many are left."""
+        batch = self._at(self.position, self.position + count)
+        self.position += count
+        return batch
+
     def _at(self, start: int, stop: int) -> Batch:
         if self.order is None:
             x, y = self.x[start:stop], self.y[start:stop]
         else:
             rows = self.order[start:stop]
             x, y = self.x.index_select(0, rows), self.y.index_select(0, rows)
-        if not self._plain:
+        if not self.plain:
             if x.device != self.device:
                 x, y = x.to(self.device), y.to(self.device)
             if self.augmentation is not None:

@@ -54,6 +54,7 @@ class Loop:
         self.sizes: list[int] = []
         self.keep_outputs = engine.metrics.needs_outputs
         self.logs: dict[str, float] = {}
+        engine.waiting = self.losses.__len__
         self.controller = Controller(run, plan, engine, self)
         self.stopped_early = False
 

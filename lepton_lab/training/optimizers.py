@@ -122,7 +122,7 @@ class FusedOptimizer(EngineOptimizer):
         self._lr = lr
         self._kernel = getattr(torch, entry.fused)
         self._adam = name != "sgd"
-        self._counters: list[Tensor] = []
+        self.counters: list[Tensor] = []
         if self._adam:
             keys = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.options["amsgrad"] else [])]
         else:
@@ -154,7 +154,7 @@ class FusedOptimizer(EngineOptimizer):
         if self._adam:
             self._lists = [self.state["exp_avg"], self.state["exp_avg_sq"], self.state.get("max_exp_avg_sq", [])]
             self._lists.append(self.state["step"])
-            self._counters = list({id(t): t for t in self.state["step"]}.values())
+            self.counters = list({id(t): t for t in self.state["step"]}.values())
             self._keywords = {
                 "beta1": o["betas"][0], "beta2": o["betas"][1], "weight_decay": o["weight_decay"], "eps": o["eps"],
                 "amsgrad": o["amsgrad"], "maximize": o["maximize"], "grad_scale": None, "found_inf": None,
@@ -172,11 +172,11 @@ class FusedOptimizer(EngineOptimizer):
         grads = [p.grad for p in self.params]
         try:
             with torch.no_grad():
-                for count in self._counters:
+                for count in self.counters:
                     count += 1
                 self._kernel(self.params, grads, *self._lists, lr=self._lr, **self._keywords)
         except TypeError:  # a parameter without gradient
-            for count in self._counters:
+            for count in self.counters:
                 count -= 1
             self._step_some()
 
@@ -187,7 +187,7 @@ class FusedOptimizer(EngineOptimizer):
             if kept:
                 raise TrainingError(f"{self.name} cannot take these gradients", do="Use another optimizer")
             return
-        if self._adam and len(self._counters) == 1:
+        if self._adam and len(self.counters) == 1:
             self.state["step"] = [t.clone() for t in self.state["step"]]
             self._bind()
         lists = [[values[i] for i in kept] if values else [] for values in self._lists]

@@ -1,0 +1,143 @@
+"""The function that is compiled: some training steps without side effects, written back at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+
+from lepton_lab.training.optimizers import FusedOptimizer
+
+__all__ = ["CompiledSteps", "build_steps"]
+
+Update = Callable[[list[Tensor], list[Tensor], list[list[Tensor]], Tensor, Tensor], list[Tensor]]
+
+
+class CompiledSteps:
+    """Several training steps in one call.
+
+    Args:
+        function: The compiled function.
+        template: An optimizer of the same kind; its tensors are copied for the trial call.
+    """
+
+    def __init__(self, function: Callable[..., Any], template: FusedOptimizer) -> None:
+        self._function = function
+        params, states, count = _tensors(template)
+        copies = [p.clone() for p in params], [[t.clone() for t in values] for values in states], count.clone()
+        self._copies: tuple[list[Tensor], list[list[Tensor]], Tensor] | None = copies
+
+    def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+        """Trains on x (steps, N, …) and y (steps, N, …); returns losses (steps,) and all outputs.
+
+        Side effects: changes the optimizer's parameters and state in place.
+        """
+        params, states, count = _tensors(optimizer)
+        losses, outputs = self._function(params, states, count, x, y, rates)
+        return losses, outputs
+
+    def warm_up(self, x: Tensor, y: Tensor) -> None:
+        """Compiles, by a call on copies."""
+        assert self._copies is not None
+        for _ in range(2):
+            self._function(*self._copies, x, y, torch.zeros(len(x), device=x.device))
+        self._copies = None
+
+
+def build_steps(
+    module: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    optimizer: FusedOptimizer,
+    steps: int,
+    threads: int,
+) -> CompiledSteps:
+    """Prepares `torch.compile` for `steps` steps of `optimizer`; compiling happens with the first call."""
+    import copy
+
+    skeleton = copy.deepcopy(module).to("meta")  # the function takes its weights as arguments; none are kept alive
+    order = {id(p): i for i, p in enumerate(optimizer.params)}
+    names = [(name, order[id(p)]) for name, p in module.named_parameters() if id(p) in order]
+    update = _adam(optimizer) if optimizer.name in ("adam", "adamw") else _sgd(optimizer)
+
+    def run(
+        params: list[Tensor], states: list[list[Tensor]], count: Tensor, x: Tensor, y: Tensor, rates: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        live_params, live_states, steps_done = params, states, count
+        losses, outputs = [], []
+        for i in range(steps):
+            x_i, y_i = x[i], y[i]
+
+            def objective(weights: list[Tensor], x_i: Tensor = x_i, y_i: Tensor = y_i) -> tuple[Tensor, Tensor]:
+                named = {name: weights[k] for name, k in names}
+                output = functional_call(skeleton, named, (x_i,))
+                return loss(output, y_i), output
+
+            grads, (value, output) = grad_and_value(objective, has_aux=True)(params)
+            count = count + 1
+            states = [list(values) for values in states]
+            params = update(params, list(grads), states, count, rates[i])
+            losses.append(value)
+            outputs.append(output)
+        for old, new in zip(live_params, params, strict=True):
+            old.copy_(new)
+        for olds, news in zip(live_states, states, strict=True):
+            for old, new in zip(olds, news, strict=True):
+                old.copy_(new)
+        steps_done.copy_(count)
+        return torch.stack(losses), torch.cat(outputs)
+
+    compiled = torch.compile(run, fullgraph=True, dynamic=False, options={"cpp.threads": threads})
+    return CompiledSteps(compiled, optimizer)
+
+
+def _adam(optimizer: FusedOptimizer) -> Update:
+    o = optimizer.options
+    (beta1, beta2), eps, decay, decoupled = o["betas"], o["eps"], o["weight_decay"], optimizer.name == "adamw"
+
+    def update(
+        params: list[Tensor], grads: list[Tensor], states: list[list[Tensor]], count: Tensor, lr: Tensor
+    ) -> list[Tensor]:
+        first, second = 1 - beta1**count, (1 - beta2**count).sqrt()
+        averages, squares = states
+        new = []
+        for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+            if decay and decoupled:
+                p = p * (1 - lr * decay)
+            elif decay:
+                g = g + decay * p
+            averages[i] = averages[i] + (g - averages[i]) * (1 - beta1)
+            squares[i] = squares[i] * beta2 + g * g * (1 - beta2)
+            new.append(p - (lr / first) * averages[i] / (squares[i].sqrt() / second + eps))
+        return new
+
+    return update
+
+
+def _sgd(optimizer: FusedOptimizer) -> Update:
+    momentum, decay = optimizer.options["momentum"], optimizer.options["weight_decay"]
+
+    def update(
+        params: list[Tensor], grads: list[Tensor], states: list[list[Tensor]], count: Tensor, lr: Tensor
+    ) -> list[Tensor]:
+        new = []
+        for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+            if decay:
+                g = g + decay * p
+            if momentum:
+                g = states[0][i] = states[0][i] * momentum + g
+            new.append(p - lr * g)
+        return new
+
+    return update
+
+
+def _tensors(optimizer: FusedOptimizer) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
+    """The live tensors of parameters and state, and the count of steps."""
+    params = [p.detach() for p in optimizer.params]
+    if optimizer.name == "sgd":
+        buffers: Sequence[Tensor] = optimizer.state.get("momentum_buffer", [])
+        return params, [list(buffers)] if buffers else [], torch.zeros(())
+    return params, [optimizer.state["exp_avg"], optimizer.state["exp_avg_sq"]], optimizer.state["step"][0]
