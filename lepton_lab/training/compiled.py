@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.func import functional_call, grad_and_value
 
 from lepton_lab.training.optimizers import FusedOptimizer
 
-__all__ = ["CompiledSteps", "build_steps"]
+__all__ = ["CompiledSteps", "GraphSteps", "build_steps", "several_steps"]
 
 Update = Callable[[list[Tensor], list[Tensor], list[list[Tensor]], Tensor, Tensor], list[Tensor]]
 
@@ -47,6 +48,67 @@ class CompiledSteps:
         self._copies = None
 
 
+class GraphSteps:
+    """Several training steps as one CUDA graph: the GPU repeats them without waiting for Python.
+
+    A graph is bound to the tensors that it was captured with, so it belongs to one training. Capturing takes a few
+    steps' time; what the trial steps change is put back.
+
+    Args:
+        run: What `several_steps` gave.
+        optimizer: Whose parameters and state the graph changes.
+        x: Samples of the right shape, (steps, N, …).
+        y: Their targets.
+        capture: Makes a graph of a function; for tests on machines without a GPU.
+    """
+
+    def __init__(
+        self,
+        run: Callable[..., tuple[Tensor, Tensor]],
+        optimizer: FusedOptimizer,
+        x: Tensor,
+        y: Tensor,
+        capture: Callable[[Callable[[], None], torch.device], Callable[[], None]] | None = None,
+    ) -> None:
+        params, states, count = _tensors(optimizer)
+        self._x, self._y = x.clone(), y.clone()
+        self._rates = torch.zeros(len(x), device=x.device)
+        self._result: tuple[Tensor, Tensor] | None = None
+        live = [*params, *(t for values in states for t in values), count]
+        kept = [t.clone() for t in live]
+
+        def body() -> None:
+            self._result = run(params, states, count, self._x, self._y, self._rates)
+
+        self._replay = (capture or _capture)(body, x.device)
+        for tensor, copy_of in zip(live, kept, strict=True):
+            tensor.copy_(copy_of)
+
+    def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+        """Trains on x and y; see `CompiledSteps`."""
+        self._x.copy_(x)
+        self._y.copy_(y)
+        self._rates.copy_(rates)
+        self._replay()
+        assert self._result is not None
+        losses, outputs = self._result
+        return losses.clone(), outputs.clone()
+
+
+def _capture(body: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """Records `body` as a CUDA graph, after a few calls on a stream of their own (torch's notes on CUDA graphs)."""
+    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            body()
+    torch.cuda.current_stream(device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        body()
+    return graph.replay
+
+
 def build_steps(
     module: nn.Module,
     loss: Callable[[Tensor, Tensor], Tensor],
@@ -55,8 +117,15 @@ def build_steps(
     threads: int,
 ) -> CompiledSteps:
     """Prepares `torch.compile` for `steps` steps of `optimizer`; compiling happens with the first call."""
-    import copy
+    run = several_steps(module, loss, optimizer, steps)
+    compiled = torch.compile(run, fullgraph=True, dynamic=False, options={"cpp.threads": threads})
+    return CompiledSteps(compiled, optimizer)
 
+
+def several_steps(
+    module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], optimizer: FusedOptimizer, steps: int
+) -> Callable[..., tuple[Tensor, Tensor]]:
+    """A function of (parameters, states, count, x, y, rates) that trains and writes back what has changed."""
     skeleton = copy.deepcopy(module).to("meta")  # the function takes its weights as arguments; none are kept alive
     order = {id(p): i for i, p in enumerate(optimizer.params)}
     names = [(name, order[id(p)]) for name, p in module.named_parameters() if id(p) in order]
@@ -89,8 +158,7 @@ def build_steps(
         steps_done.copy_(count)
         return torch.stack(losses), torch.cat(outputs)
 
-    compiled = torch.compile(run, fullgraph=True, dynamic=False, options={"cpp.threads": threads})
-    return CompiledSteps(compiled, optimizer)
+    return run
 
 
 def _adam(optimizer: FusedOptimizer) -> Update:

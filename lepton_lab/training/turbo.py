@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.data.folders import cache_dir
-from lepton_lab.training.compiled import CompiledSteps, build_steps
+from lepton_lab.training.compiled import CompiledSteps, GraphSteps, build_steps, several_steps
 from lepton_lab.training.feeds import ResidentFeed
 from lepton_lab.training.optimizers import FusedOptimizer
 
@@ -89,19 +89,19 @@ class Turbo:
     def __init__(self, engine: Engine, steps: int = STEPS_PER_CALL) -> None:
         self.engine, self.steps = engine, steps
         self.ready = False
-        self._function: CompiledSteps | None = None
+        self._function: CompiledSteps | GraphSteps | None = None
         self._rate: tuple[float, Tensor] | None = None
         self._key = _key(engine, steps)
         self._size = engine.feed.batch_size
 
     def decide(self) -> bool:
         """Starts to compile where that shortens the expected time, or where it was asked for."""
-        with _kept_lock:
-            self._function = _KEPT.get(self._key)
-        if self._function is not None:
-            self.ready = True
-            return True
         engine = self.engine
+        if engine.device.type == "cuda":
+            return self._capture()
+        self.poll()
+        if self.ready:
+            return True
         left = (engine.total_steps() - engine.progress.step) * engine.step_seconds
         if engine.settings.compile is not True and not pays(left, _expected(self._key)):
             return False
@@ -111,12 +111,26 @@ class Turbo:
             self.poll()
         return True
 
+    def _capture(self) -> bool:
+        engine, optimizer = self.engine, _optimizer(self.engine)
+        try:
+            run = several_steps(engine.head.forward, engine.head.loss, optimizer, self.steps)
+            self._function = GraphSteps(run, optimizer, *self._example())
+            self.ready = True
+        except RuntimeError as problem:  # an operation that cannot be captured: training goes on eagerly
+            _log.info("steps could not be captured as a CUDA graph: %s", problem)
+        return self.ready
+
+    def _example(self) -> tuple[Tensor, Tensor]:
+        feed = self.engine.feed
+        assert isinstance(feed, ResidentFeed)
+        rows = torch.arange(self.steps * self._size, device=feed.x.device) % feed.samples
+        return self._shaped(feed.x.index_select(0, rows)), self._shaped(feed.y.index_select(0, rows))
+
     def _start(self) -> threading.Thread:
         """Compiles in a thread of its own, which holds copies only, so that it may outlive the training."""
-        engine, feed = self.engine, self.engine.feed
-        assert isinstance(feed, ResidentFeed)
-        rows = torch.arange(self.steps * self._size, device=engine.device) % feed.samples
-        x, y = self._shaped(feed.x.index_select(0, rows)), self._shaped(feed.y.index_select(0, rows))
+        engine = self.engine
+        x, y = self._example()
         function = build_steps(engine.head.forward, engine.head.loss, _optimizer(engine), self.steps, engine.threads)
         thread = threading.Thread(target=_compile, args=(self._key, function, x, y), name="lepton-compile", daemon=True)
         thread.start()

@@ -1,0 +1,195 @@
+"""Compiled steps: the same weights as eager ones, taken over silently, and only where that pays.
+
+The tests put the function itself in the place of what `torch.compile` makes of it: compiling takes a minute.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from lepton_lab.data import from_arrays
+from lepton_lab.errors import NonFiniteError
+from lepton_lab.training import Slots, Trainer, turbo
+from lepton_lab.training.compiled import GraphSteps, several_steps
+from lepton_lab.training.optimizers import make_optimizer
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Counts calls of compiled functions, and forgets them after the test."""
+    made = []
+
+    def compile_nothing(function, **_):
+        def counted(*args):
+            made.append(len(args[3]))
+            return function(*args)
+
+        return counted
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    monkeypatch.setattr(turbo, "_KEPT", {})
+    monkeypatch.setattr(turbo, "cache_dir", lambda: tmp_path)
+    return made
+
+
+def fit(module, data, compile, epochs=2, batch_size=20, **settings):  # noqa: A002 - the setting's name
+    trainer = Trainer(module, compile=compile, threads=1, metrics=["accuracy"], **settings)
+    return trainer.fit(data, epochs, batch_size, verbose=0, record=False, slots=Slots(1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "adam", "lr": 0.01},
+        {"optimizer": "adam", "weight_decay": 0.1},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer": "sgd", "lr": 0.1},
+        {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+        {"schedule": "one_cycle", "lr": 0.02},
+        {"batch_size": 30},
+        {"loss": "mse", "data": "line"},
+    ],
+)
+def test_the_weights_are_those_of_eager_steps(calls, blobs, line, mlp, settings):
+    settings = dict(settings)
+    data = line if settings.pop("data", "") else blobs
+    shape = {"inputs": 4, "outputs": 1} if data is line else {}
+    if data is line:
+        settings["metrics"] = ["mae"]
+    a, b = mlp(**shape), mlp(**shape)
+    metrics = settings.pop("metrics", ["accuracy"])
+    size = settings.pop("batch_size", 20)
+    runs = []
+    for module, choice in ((a, False), (b, True)):
+        trainer = Trainer(module, compile=choice, threads=1, metrics=metrics, **settings)
+        runs.append(trainer.fit(data, 3, size, verbose=0, record=False, slots=Slots(1)))
+    assert len(calls) > 2
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
+    assert runs[0].history["loss"] == pytest.approx(runs[1].history["loss"], rel=1e-4)
+    assert runs[0].status.step == runs[1].status.step
+
+
+def test_the_optimizers_state_is_shared(calls, blobs, mlp):
+    a, b = fit(mlp(), blobs, False), fit(mlp(), blobs, True)
+    first, second = a.snapshot("last").part("optimizer"), b.snapshot("last").part("optimizer")
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        torch.testing.assert_close(value, second[name], rtol=1e-3, atol=1e-6)
+
+
+def test_a_function_is_compiled_once_for_networks_of_one_shape(calls, blobs, mlp):
+    fit(mlp(), blobs, True)
+    count = len(turbo._KEPT)
+    fit(mlp(seed=4), blobs, "auto")
+    assert count == len(turbo._KEPT) == 1
+    fit(mlp(), blobs, True, lr=0.5)
+    assert len(turbo._KEPT) == 1
+    fit(mlp(), blobs, True, weight_decay=0.5)
+    assert len(turbo._KEPT) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "module"),
+    [
+        ({"deterministic": True}, None),
+        ({"clip_norm": 1.0}, None),
+        ({"ema": 0.9}, None),
+        ({"optimizer": "rmsprop"}, None),
+        ({"precision": "bf16"}, None),
+        ({"callbacks": [type("C", (), {"on_train_batch_end": lambda self, batch, logs=None: None})()]}, None),
+        ({}, "dropout"),
+        ({}, "norm"),
+        ({}, "frozen"),
+    ],
+)
+def test_what_cannot_be_compiled_trains_eagerly(calls, blobs, mlp, settings, module):
+    net = mlp(dropout=0.3 if module == "dropout" else 0.0)
+    if module == "norm":
+        net.append(nn.BatchNorm1d(3))
+    if module == "frozen":
+        net[0].weight.requires_grad_(False)
+    assert fit(net, blobs, True, **settings).status.step == 20
+    assert calls == []
+
+
+def test_a_compiler_that_fails_is_not_noticed(blobs, mlp, monkeypatch, tmp_path):
+    def broken(*_, **__):
+        def call(*_):
+            raise RuntimeError("g++: not found")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.setattr(turbo, "_KEPT", {})
+    monkeypatch.setattr(turbo, "cache_dir", lambda: tmp_path)
+    a, b = fit(mlp(), blobs, True), fit(mlp(), blobs, False)
+    assert a.history["loss"] == b.history["loss"]
+
+
+def test_it_pays_for_long_trainings_only():
+    assert not turbo.pays(left=5.0, cost=60.0)
+    assert not turbo.pays(left=60.0, cost=60.0)
+    assert turbo.pays(left=600.0, cost=60.0)
+    assert turbo.pays(left=30.0, cost=6.0)
+    assert not turbo.pays(left=5.0, cost=6.0)
+
+
+def test_what_compiling_took_is_remembered(calls, blobs, mlp):
+    run = fit(mlp(), blobs, True)
+    key = next(iter(turbo._KEPT))
+    assert turbo._expected("unknown") == turbo._COLD
+    assert turbo._expected(key) == turbo._WARM
+    assert run.state == "finished"
+
+
+def test_nan_in_a_compiled_call_is_explained_by_eager_steps(calls):
+    x, y = torch.randn(200, 8), torch.arange(200) % 3
+    x[130] = float("inf")
+    data = from_arrays(x, y, valid=0, test=0, allow_nan=True)
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    with pytest.raises(NonFiniteError, match=r"the input, forward, at step 14") as caught:
+        fit(module, data, True, batch_size=10, shuffle=False)
+    assert len(calls) > 2
+    assert caught.value.step == 14
+    assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_steps_that_are_replayed_as_a_graph(blobs, mlp):
+    a, b = mlp(), mlp()
+    x, y = (t[:100].reshape(5, 20, *t.shape[1:]) for t in blobs.train.tensors())
+    loss = nn.functional.cross_entropy
+    first, second = make_optimizer("adam", a.parameters()), make_optimizer("adam", b.parameters())
+
+    def capture(body, device):
+        for _ in range(4):
+            body()
+        return body
+
+    a[2].p = b[2].p = 0.0
+    graph = GraphSteps(several_steps(b, loss, second, 5), second, x, y, capture)
+    losses, _ = graph(second, x, y, torch.full((5,), 1e-3))
+    for i in range(5):
+        value = loss(a(x[i]), y[i])
+        assert value.item() == pytest.approx(losses[i].item(), rel=1e-5)
+        value.backward()
+        first.step()
+        first.zero_grad()
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-6)
+
+
+def test_orders_are_obeyed_within_one_call(calls, blobs, mlp):
+    fit(mlp(), blobs, True)
+    run = Trainer(mlp(), compile="auto", threads=1, metrics=["accuracy"]).start(
+        blobs, 100_000, 20, record=False, slots=Slots(1)
+    )
+    while run.status.step < 50:
+        run._done.wait(0.01)
+    run.set(batch_size=25, lr=0.5)
+    while run.status.batch_size != 25:
+        run._done.wait(0.01)
+    run.stop()
+    run.wait(10)
+    assert run.status.lr == 0.5
