@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import LeptonError
@@ -166,6 +167,8 @@ class Recording:
     def _write_news(self) -> None:
         run, now = self.run, time.time()
         status = run.status  # before the rows: a final status never precedes its last rows
+        if status.state.ended and not self.ending:  # its last checkpoint may still be on its way
+            status = self._status or replace(status, state=RunState.STOPPING)
         news = {kind: getattr(run.history, kind).since(self._rows[kind]) for kind in _TABLES}
         after_events, events = run.history.events_since(self._events)
         fresh = any(after > self._rows[kind] for kind, (after, _) in news.items())

@@ -285,3 +285,15 @@ def test_an_order_that_nobody_knows_is_refused(workspace, by_hand):
     assert "explode" in errors()[0]
     run.train(3)
     until(lambda: len(workspace.open_run(run.id).history.steps) == 3)
+
+
+def test_a_run_has_ended_for_readers_only_when_all_of_it_is_written(workspace, by_hand):
+    run = by_hand()
+    run.train(5)
+    run.set_state(RunState.FINISHED)
+    until(lambda: len(workspace.open_run(run.id).history.steps) == 5)
+    assert not workspace.open_run(run.id).state.ended
+    run.train(5)
+    by_hand.end(run)
+    assert workspace.open_run(run.id).state is RunState.FINISHED
+    assert len(workspace.open_run(run.id).history.steps) == 10

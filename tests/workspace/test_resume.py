@@ -199,6 +199,7 @@ def test_a_feed_of_a_run_in_memory_reads_like_one_of_the_store(workspace):
     live = Feed(run)
     updates = list(live.follow())
     assert updates[-1].status.state is RunState.FINISHED
+    run.wait()
     whole, stored = live.since(), Feed(workspace.open_run(run.id)).since()
     assert np.concatenate([u.steps["step"] for u in updates if u.steps]).tolist() == whole.steps["step"].tolist()
     assert whole.cursor == stored.cursor

