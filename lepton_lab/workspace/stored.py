@@ -161,7 +161,7 @@ class StoredRun:
             TimeoutError: It has not ended after `timeout` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        looked = 0.0
+        looked = time.monotonic()  # one that was just started is still importing
         while not (state := self.state).ended:
             if state is RunState.QUEUED and time.monotonic() - looked > _WORKER_S:
                 looked = time.monotonic()

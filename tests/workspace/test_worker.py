@@ -182,6 +182,7 @@ def test_a_waiting_handle_starts_a_worker_again(workspace, monkeypatch):
     calls = []
     monkeypatch.setattr("lepton_lab.workspace.elsewhere.ensure_worker", lambda w: calls.append(w))
     monkeypatch.setattr("lepton_lab.workspace.stored.ensure_worker", lambda w: calls.append(w))
+    monkeypatch.setattr("lepton_lab.workspace.stored._WORKER_S", 0.1)
     request = trains.Trainer(trains.network(), **trains.QUICK)
     run = request.start(trains.digits(), 1, where="worker")
     assert len(calls) == 1
