@@ -198,8 +198,21 @@ def _affine(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tenso
     theta[:, 1, 0], theta[:, 1, 1] = sin * (w / h), sin * shear + cos
     theta[:, 0, 2] = draw.around(0, 2 * step.get("translate", 0.0))
     theta[:, 1, 2] = draw.around(0, 2 * step.get("translate", 0.0))
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x.to(torch.float32), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(
+        x.to(torch.float32), _grid(theta, h, w), mode="bilinear", padding_mode="zeros", align_corners=False
+    )
+
+
+def _grid(theta: Tensor, h: int, w: int) -> Tensor:
+    """What `affine_grid` gives, (N, H, W, 2), at a fraction of its time on a CPU: rows and columns apart."""
+    column = (torch.arange(w, device=theta.device) * 2 + 1) / w - 1
+    row = (torch.arange(h, device=theta.device) * 2 + 1) / h - 1
+    grid = theta.new_empty(len(theta), h, w, 2)
+    for axis in (0, 1):
+        along = theta[:, axis, 0, None] * column + theta[:, axis, 2, None]
+        down = theta[:, axis, 1, None] * row
+        torch.add(along[:, None, :], down[:, :, None], out=grid[..., axis])
+    return grid
 
 
 def _color(x: Tensor, step: Mapping[str, Any], draw: _Draw, bounds: Bounds) -> Tensor:

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from lepton_lab.data.augmentation import PRESETS, augment, batch_generator, read_augmentation
+from lepton_lab.data.augmentation import PRESETS, _grid, augment, batch_generator, read_augmentation
 from lepton_lab.errors import DataError, UnknownNameError
 
 
@@ -150,3 +150,10 @@ def test_batch_generators_differ_by_batch_only():
 def test_devices_draw_alike(pictures):
     on_gpu = augment(pictures.cuda(), "photos", generator(1)).cpu()
     assert torch.allclose(on_gpu, augment(pictures, "photos", generator(1)), atol=0.5)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (5, 9), (1, 3)])
+def test_the_grid_is_that_of_torch(size: tuple[int, int]) -> None:
+    theta = torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.affine_grid(theta, [3, 1, *size], align_corners=False)
+    torch.testing.assert_close(_grid(theta, *size), expected)
