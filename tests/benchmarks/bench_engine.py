@@ -1,0 +1,189 @@
+"""The engine against hand-written loops: the MNIST network and the CIFAR network, and what history and start cost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lepton_lab.data import DataBundle, datasets, from_arrays
+from lepton_lab.errors import LeptonError
+from lepton_lab.training import Slots, Table, Trainer, active_runs
+
+ROUNDS = 5
+HISTORY_ROWS = 10_000_000
+FRESH = """
+import time, torch
+from lepton_lab.training import Trainer
+x, y = torch.randn(2000, 784), torch.arange(2000) % 10
+net = torch.nn.Sequential(torch.nn.Linear(784, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+begin = time.perf_counter()
+first = []
+class First:
+    def on_train_batch_begin(self, batch, logs=None):
+        first or first.append(time.perf_counter() - begin)
+run = Trainer(net, callbacks=[First()]).start((x, y), 1, 32, record=False)
+started = time.perf_counter() - begin
+run.wait()
+print(started, first[0])
+"""
+
+
+def run(quick: bool = False) -> list[dict]:
+    """Measures everything; rows of what, value, unit, target."""
+    rounds, share = (3, 0.1) if quick else (ROUNDS, 1.0)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LEPTON_WORKSPACE"] = folder
+        import lepton_lab.workspace  # noqa: F401 - records runs from here on
+
+        rows = _mlp(rounds, share, compiled=not quick) + _cnn(rounds, 0.1 * share if quick else 0.3)
+        assert not active_runs()
+    return rows + _history(HISTORY_ROWS // 20 if quick else HISTORY_ROWS) + _start(rounds)
+
+
+def _mlp(rounds: int, share: float, *, compiled: bool) -> list[dict]:
+    (images, labels), _ = datasets.mnist.load_data()
+    repeat = 1 if len(images) >= 60_000 else -(-60_000 // len(images))
+    x = torch.from_numpy(images).reshape(-1, 784).float().div(255).repeat(repeat, 1)[: int(60_000 * share)]
+    y = torch.from_numpy(labels).long().repeat(repeat)[: len(x)]
+    data = from_arrays(x, y, valid=0, test=0)
+
+    def net() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+    sides: dict[str, Callable[[], float]] = {
+        "hand": lambda: _hand(net(), x, y, 32),
+        "eager": lambda: _engine(net(), data, 32, compile=False),
+    }
+    if compiled:
+        sides["compiled"] = lambda: _engine(net(), data, 32, compile=True)
+    ratio = _ratios(sides, rounds)
+    rows = [
+        _row("MNIST MLP, batch 32: engine with store and history / best hand-written loop", ratio["eager"], "≤ 1.05")
+    ]
+    if compiled:
+        rows.append(_row("the same once compiled steps have taken over", ratio["compiled"], "≤ 0.6"))
+    return rows
+
+
+def _cnn(rounds: int, share: float) -> list[dict]:
+    count = int(10_000 * share)
+    try:
+        (images, labels), _ = datasets.cifar10.load_data()
+        x, y = torch.from_numpy(images[:count]).permute(0, 3, 1, 2), torch.from_numpy(labels[:count]).long().flatten()
+    except LeptonError:
+        x, y = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8), torch.arange(count) % 10
+    x = x.float().div(255).contiguous(memory_format=torch.channels_last)
+    data = from_arrays(x, y, valid=0, test=0, task="classification", classes=list(range(10)))
+
+    def net() -> nn.Sequential:
+        torch.manual_seed(0)
+        body = [nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        head = [nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)]
+        return nn.Sequential(*body, *head)
+
+    ratio = _ratios(
+        {
+            "hand": lambda: _hand(net().to(memory_format=torch.channels_last), x, y, 64),
+            "fp32": lambda: _engine(net(), data, 64, compile=False),
+            "auto": lambda: _engine(net(), data, 64, compile=False, precision="auto"),
+        },
+        rounds,
+    )
+    return [
+        _row("CIFAR CNN, batch 64, fp32: engine / best hand-written loop", ratio["fp32"], "≤ 1.02"),
+        _row('the same with precision="auto"', ratio["auto"], "≤ 0.75 where the CPU has AMX or AVX512-BF16"),
+    ]
+
+
+def _hand(module: nn.Module, x: Tensor, y: Tensor, batch: int) -> float:
+    """Seconds of an epoch of the best eager loop: resident, fused, no denormals, its best number of threads."""
+    torch.set_flush_denormal(True)
+    optimizer = torch.optim.Adam(module.parameters(), fused=True)
+
+    def steps(order: Tensor) -> float:
+        start = time.perf_counter()
+        for rows in order.split(batch):
+            optimizer.zero_grad()
+            F.cross_entropy(module(x.index_select(0, rows)), y.index_select(0, rows)).backward()
+            optimizer.step()
+        return time.perf_counter() - start
+
+    trial = torch.arange(6 * batch) % len(x)
+    times = {}
+    for threads in (1, os.cpu_count() or 1):
+        torch.set_num_threads(threads)
+        steps(trial)
+        times[threads] = steps(trial)
+    torch.set_num_threads(min(times, key=times.__getitem__))
+    return steps(torch.randperm(len(x)))
+
+
+def _engine(module: nn.Module, data: DataBundle, batch: int, **settings: object) -> float:
+    """Seconds of an epoch from the first step, by the run's own history, recorded in a store."""
+    trainer = Trainer(module, metrics=["accuracy"], **settings)
+    run = trainer.fit(data, 1, batch, verbose=0, slots=Slots(1))
+    return run.history.epochs.last()["time"]
+
+
+def _ratios(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Median over the rounds of each side's time over that of "hand", taken in turn."""
+    for side in sides.values():
+        side()
+    ratios: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        times = {name: side() for name, side in sides.items()}
+        for name, seconds in times.items():
+            ratios[name].append(seconds / times["hand"])
+    return {name: statistics.median(values) for name, values in ratios.items()}
+
+
+def _history(rows: int) -> list[dict]:
+    table = Table(("step", "epoch", "time", "loss", "lr", "accuracy"), single=("loss", "accuracy"))
+    row, part = (1.0, 0.5, 2.0, 0.25, 1e-3, 0.9), rows // 10
+    costs = []
+    for _ in range(10):
+        start = time.perf_counter()
+        for _ in range(part):
+            table.append(row)
+        costs.append((time.perf_counter() - start) / part * 1e6)
+    size = table.nbytes() / (len(table) * len(row))
+    return [
+        {"what": f"History.append, of {rows:,} rows", "value": statistics.median(costs), "unit": "µs", "target": "≤ 3"},
+        _row("its last tenth / its first", costs[-1] / costs[0], "flat"),
+        {"what": "memory of a value", "value": size, "unit": "bytes", "target": "≤ 8"},
+    ]
+
+
+def _start(rounds: int) -> list[dict]:
+    started, first = [], []
+    for _ in range(rounds):
+        done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
+        a, b = map(float, done.stdout.split())
+        started.append(a * 1e3)
+        first.append(b * 1e3)
+    return [
+        {"what": "start() returns", "value": statistics.median(started), "unit": "ms", "target": "≤ 50"},
+        {"what": "first step, in a fresh process", "value": statistics.median(first), "unit": "ms", "target": "≤ 150"},
+    ]
+
+
+def _row(what: str, value: float, target: str) -> dict:
+    return {"what": what, "value": value, "unit": "×", "target": target}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and samples, no compiling")
+    for found in run(parser.parse_args().quick):
+        print(f"{found['what']}: {found['value']:.3g} {found['unit']} (to reach: {found['target']})")
