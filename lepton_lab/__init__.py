@@ -16,7 +16,7 @@ __all__ = sorted([*_names, "__version__"])
 
 def __getattr__(name: str) -> Any:
     value = _load(name)
-    if getattr(value, "__module__", "").startswith("lepton_lab.training"):
+    if getattr(value, "__module__", "").startswith(("lepton_lab.training", "lepton_lab.recipes")):
         from lepton_lab import _wiring
 
         _wiring.connect()

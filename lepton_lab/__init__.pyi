@@ -153,6 +153,7 @@ from .network import (
     register_layer as register_layer,
     zoo as zoo,
 )
+from .recipes import Recipe as Recipe, recipe as recipe, recipes as recipes, register_recipe as register_recipe
 from .training import (
     Callback as Callback,
     EarlyStopping as EarlyStopping,

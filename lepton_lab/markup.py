@@ -1,7 +1,8 @@
 """Tables and notes as HTML for a notebook's output: one look, in the reader's own theme.
 
 JupyterLab's colours come first, with fall-backs for places that lack them. The values are those of the design
-tokens; nothing here needs a script, so a saved notebook shows the same.
+tokens; nothing here needs a script, so a saved notebook shows the same. The class is doubled in the selectors
+because JupyterLab's own rules for rendered tables come later and would win otherwise.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ _STYLE = """<style>
   --ll-line: color-mix(in srgb, var(--ll-ink) 13%, var(--ll-bg));
   font: 13px/1.45 var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif);
   color: var(--ll-ink); max-width: 820px; }
-.ll-page h4 { font: inherit; font-size: 15px; font-weight: 600; margin: 8px 0 4px; }
-.ll-page p { margin: 0 0 4px; }
-.ll-page .soft { color: var(--ll-soft); font-weight: 400; }
-.ll-page p.soft, .ll-page .small { font-size: 12px; }
-.ll-page table { border-collapse: collapse; width: 100%; margin: 4px 0 8px; font: inherit; border: 0;
+.ll-page.ll-page h4 { font: inherit; font-size: 15px; font-weight: 600; margin: 8px 0 4px; }
+.ll-page.ll-page p { margin: 0 0 4px; }
+.ll-page.ll-page .soft { color: var(--ll-soft); font-weight: 400; }
+.ll-page.ll-page p.soft, .ll-page.ll-page .small { font-size: 12px; }
+.ll-page.ll-page table { border-collapse: collapse; width: 100%; margin: 4px 0 8px; font: inherit; border: 0;
   color: inherit; font-variant-numeric: tabular-nums; }
-.ll-page tr, .ll-page tbody tr:nth-child(even), .ll-page tbody tr:hover { background: none; }
-.ll-page td, .ll-page th { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; font-weight: 400;
+.ll-page.ll-page tr, .ll-page.ll-page tbody tr:nth-child(even), .ll-page.ll-page tbody tr:hover { background: none; }
+.ll-page.ll-page td, .ll-page.ll-page th { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; font-weight: 400;
   border: 0; border-bottom: 1px solid var(--ll-line); background: none; max-width: none; white-space: normal; }
-.ll-page thead th { font-size: 11px; color: var(--ll-soft); }
-.ll-page tfoot td { border-bottom: 0; font-weight: 600; }
-.ll-page .num { text-align: right; white-space: nowrap; padding-right: 4px; padding-left: 12px; }
-.ll-page .key { white-space: nowrap; width: 1%; padding-right: 16px; }
-.ll-page code { font: 12px var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace);
+.ll-page.ll-page thead th { font-size: 11px; color: var(--ll-soft); }
+.ll-page.ll-page tfoot td { border-bottom: 0; font-weight: 600; }
+.ll-page.ll-page .num { text-align: right; white-space: nowrap; padding-right: 4px; padding-left: 12px; }
+.ll-page.ll-page .key { white-space: nowrap; width: 1%; padding-right: 16px; }
+.ll-page.ll-page code { font: 12px var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace);
   background: none; color: inherit; padding: 0; }
-.ll-page .error { color: var(--jp-error-color1, #b02a1f); }
-.ll-page .warning { color: color-mix(in srgb, var(--jp-warn-color0, #855300) 70%, var(--ll-ink)); }
-.ll-page .note { padding-left: 12px; border-left: 2px solid var(--jp-error-color1, #b02a1f); margin: 8px 0; }
+.ll-page.ll-page .error { color: var(--jp-error-color1, #b02a1f); }
+.ll-page.ll-page .warning { color: color-mix(in srgb, var(--jp-warn-color0, #855300) 70%, var(--ll-ink)); }
+.ll-page.ll-page .note { padding-left: 12px; border-left: 2px solid var(--jp-error-color1, #b02a1f); margin: 8px 0; }
 </style>"""
 
 

@@ -12,7 +12,7 @@ _SHOWN = ("name", "state", "epoch", "epochs", "loss", "duration_s", "data", "cre
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command's options."""
     about = "List the runs of a workspace, the newest first."
-    parser = subparsers.add_parser("runs", help=about, description=about)
+    parser = subparsers.add_parser("runs", help="list the runs of a workspace", description=about)
     parser.add_argument(
         "--workspace", metavar="DIR", default=None, help="default: $LEPTON_WORKSPACE, else ~/lepton-lab"
     )

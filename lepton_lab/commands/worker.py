@@ -11,7 +11,7 @@ __all__ = ["add_parser", "main"]
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command's options."""
     about = "Train the queued runs of a workspace until there is nothing left to do."
-    parser = subparsers.add_parser("worker", help=about, description=about)
+    parser = subparsers.add_parser("worker", help="train the queued runs of a workspace", description=about)
     _add_arguments(parser)
     parser.set_defaults(main=main)
 

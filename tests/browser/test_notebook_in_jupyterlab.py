@@ -13,6 +13,21 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "00_networks_and_data.ipynb"
 RUN_SECONDS = 180
 
+PAINTED = """part => {
+    const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d');
+    const paint = (...colours) => {
+        for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
+        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    const ground = element => {
+        const colour = getComputedStyle(element).backgroundColor;
+        return colour === 'rgba(0, 0, 0, 0)' ? ground(element.parentElement) : colour;
+    };
+    return [...part.querySelectorAll('td, th, p, h4, span')].map(
+        element => [paint(ground(element), getComputedStyle(element).color), paint(ground(element))]);
+}"""
+"""Every text's colour and the colour behind it, as the browser paints them: lists of red, green, blue to 255."""
+
 pytestmark = pytest.mark.browser
 
 
@@ -54,15 +69,10 @@ def test_first_notebook_runs_and_is_legible(page: Page, lab: Lab, theme: str) ->
         part = page.get_by_label(label).first
         part.scroll_into_view_if_needed()
         expect(part).to_be_visible()
-        ink, ground = part.evaluate(
-            """part => {
-                const cell = part.querySelector('td');
-                let ground = cell;
-                while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-                return [getComputedStyle(cell).color, getComputedStyle(ground).backgroundColor];
-            }"""
-        )
-        assert contrast(ink, ground) >= 4.5, f"{label} in {mode}: {ink} on {ground}"
+        aligned = "part => getComputedStyle(part.querySelector('tbody td')).textAlign"
+        assert part.evaluate(aligned) == "left"
+        for ink, ground in part.evaluate(PAINTED):
+            assert contrast(ink, ground) >= 4.5, f"{label} in {mode}: {ink} on {ground}"
         page.screenshot(path=ARTEFACTS / f"notebook-00-{label.split()[0].lower()}-{mode}.png")
     failed = page.evaluate(
         """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
@@ -73,11 +83,11 @@ def test_first_notebook_runs_and_is_legible(page: Page, lab: Lab, theme: str) ->
     assert errors == []
 
 
-def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two CSS colours (WCAG 2.2, relative luminance)."""
+def contrast(first: list[int], second: list[int]) -> float:
+    """Contrast ratio of two colours (WCAG 2.2, relative luminance)."""
 
-    def luminance(colour: str) -> float:
-        channels = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    def luminance(colour: list[int]) -> float:
+        channels = [part / 255 for part in colour]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
