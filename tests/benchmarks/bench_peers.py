@@ -4,9 +4,9 @@ The libraries are installed by pip into environments of their own, under `peers`
 they stay there. Those on torch see the torch of this environment. Each measurement is a fresh process in which
 imports, data and the model come before the clock: it starts at the call of `fit`. The libraries take turns, each round
 with its own seed. They train as their documentation shows (see `peers/`), and those on torch with the better number of
-threads, which they do not look for themselves. The targets are for our compiled steps, as Keras on JAX compiles its own;
-a short fit stays with eager steps, whose ratios stand beside. An epoch's time is its training without validation, the first
-epoch left out.
+threads, which they do not look for themselves. An epoch's time is its training without validation, the first epoch
+left out. The targets are for our compiled steps, as Keras on JAX compiles its own; beside them stand the ratios to
+ours by default, where a fit of a few epochs may never compile.
 
 LEPTON_BENCH_QUICK=1 takes a tenth of the samples and one round, only to see that everything runs.
 """
@@ -227,7 +227,7 @@ def rows(found: Measurements) -> list[dict]:
     what = f"MNIST MLP, batch 32, {60_000 // SHARE:,} samples"
     ours, compiled = found.epoch(OURS, "mnist"), found.epoch(COMPILED, "mnist", last=max(1, COMPILED_EPOCHS // 3))
     table = [
-        _row(found, OURS, f"{what}: eager steps", ours),
+        _row(found, OURS, f"{what}: by default", ours),
         _row(found, COMPILED, f"{what}: once they have taken over", compiled),
     ]
     seconds = {name: found.epoch(name, "mnist") for name in PEERS}
@@ -235,7 +235,7 @@ def rows(found: Measurements) -> list[dict]:
     for name in PEERS:
         target = "≥ 3 ×" if name == "Lightning" else "> 1 ×"
         table.append(_ratio(found, name, "MNIST MLP, Lepton Lab compiled", seconds[name], compiled, target))
-        table.append(_ratio(found, name, "MNIST MLP, Lepton Lab eager", seconds[name], ours))
+        table.append(_ratio(found, name, "MNIST MLP, Lepton Lab by default", seconds[name], ours))
     what = f"CIFAR CNN, batch 64, {10_000 // SHARE:,} images"
     ours = found.epoch(OURS, "cifar")
     table += [_row(found, OURS, what, ours), _row(found, AUTO, what, found.epoch(AUTO, "cifar"))]
