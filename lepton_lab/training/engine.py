@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from lepton_lab.training.setup import (
 from lepton_lab.training.snapshots import load_snapshot, take_snapshot
 from lepton_lab.training.status import RunState
 from lepton_lab.training.steps import Average, FullStep, Step, StepOptions, make_step
-from lepton_lab.training.threads import pick_threads
+from lepton_lab.training.threads import best_time, pick_threads
 from lepton_lab.training.turbo import Turbo, reason_against
 from lepton_lab.training.validate import measure
 
@@ -205,9 +205,11 @@ class Engine:
                 torch.set_num_threads(most)
                 self.threads = most
                 step()
-                _, self.step_seconds = most, _timed(step)
+                self.step_seconds = best_time(step, 1)
             else:
                 self.threads, self.step_seconds = pick_threads(step, most)
+            if settings.precision == "auto" and self.device.type == "cpu" and self.options.autocast is not None:
+                self._pick_precision(step)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -219,6 +221,20 @@ class Engine:
         self.log_every = settings.log_every or min(per_reading, fits)
         if self.optimizer.closure:
             self.log_every = 1
+
+    def _pick_precision(self, step: Callable[[], None]) -> None:
+        """Goes back to full precision where bf16 is slower: not every CPU that has it gains by it."""
+        mixed, kept = best_time(step, 3), self.options.autocast
+        self.options.autocast = None
+        step()
+        full = best_time(step, 3)
+        self.step_seconds = min(full, mixed)
+        self.use_autocast(kept if mixed < full else None)
+
+    def use_autocast(self, dtype: torch.dtype | None) -> None:
+        """Trains in mixed precision of `dtype` from the next step on; None for full precision."""
+        self.options.autocast = dtype
+        self.step = make_step(self.head.forward, self.head.loss, self.optimizer, self.options, self.device)
 
     def unread(self) -> int:
         """Steps since the last reading; the loop says how many."""
@@ -376,11 +392,3 @@ class Engine:
             self.feed.close()
         self.guard = None
         release(self.device)
-
-
-def _timed(step: Any) -> float:
-    import time
-
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start

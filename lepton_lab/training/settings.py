@@ -34,7 +34,7 @@ class TrainSettings:
         schedule_args: Its options.
         epochs: Epochs to train, in all.
         batch_size: Samples a step.
-        precision: "fp32", "bf16", "fp16", or "auto".
+        precision: "fp32", "bf16", "fp16", or "auto": bf16 where the hardware has it and is quicker with it.
         compile: True, False, or "auto": where it shortens the expected time.
         clip_norm: Largest norm of all gradients together; None for no clipping.
         accumulate: Batches whose gradients make one update.

@@ -57,6 +57,7 @@ def take_snapshot(engine: Engine, *, weights_only: bool = False) -> Snapshot:
         metrics=engine.metrics.state(),
         plateau=engine.schedule.plateau.state() if engine.schedule.plateau is not None else None,
         scaler=engine.options.scaler.state_dict() if engine.options.scaler is not None else None,
+        mixed=engine.options.autocast is not None,
         elapsed=engine.clock.elapsed(),
     )
     return Snapshot(tensors, about)
@@ -89,6 +90,8 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
     else:
         engine.base_lr = float(about["base_lr"])
         engine.feed.batch_size = int(about["batch_size"])
+        if engine.settings.precision == "auto" and not about["mixed"]:
+            engine.use_autocast(None)
         _load_changes(engine, about)
     average, shadow = engine.options.average, snapshot.part("ema")
     if average is not None and shadow:

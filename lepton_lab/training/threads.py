@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["pick_threads", "training_thread"]
+__all__ = ["best_time", "pick_threads", "training_thread"]
 
 _GAIN = 0.92  # more threads must bring a step below this share of its time
 _QUICK = 0.030  # s; a step that takes longer is measured fewer times
@@ -66,21 +66,22 @@ def pick_threads(step: Callable[[], None], most: int) -> tuple[int, float]:
     """
     torch.set_num_threads(1)
     step()  # lazy imports and first allocations
-    one = _time(step, 5)
+    one = best_time(step, 5)
     if most < 2:
         return 1, one
     torch.set_num_threads(most)
     start = time.perf_counter()
     step()
     if time.perf_counter() - start < 3 * one:
-        several = _time(step, 5)
+        several = best_time(step, 5)
         if several < _GAIN * one:
             return most, several
     torch.set_num_threads(1)
     return 1, one
 
 
-def _time(step: Callable[[], None], count: int) -> float:
+def best_time(step: Callable[[], None], count: int) -> float:
+    """Seconds of the quickest of `count` calls; of two where a call is slow."""
     times = []
     for _ in range(count):
         start = time.perf_counter()

@@ -1,6 +1,7 @@
 """A run that was interrupted and goes on ends with the same bits as one that was not."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -92,8 +93,22 @@ def test_the_number_of_threads_is_kept(blobs, tmp_path):
     assert newest_checkpoint(run.folder / "checkpoints")[0].about["threads"] == 1
 
 
+class AwaitFiles:
+    """Holds every epoch until the checkpoint of the one before is written."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_epoch_begin(self, epoch, logs=None):
+        path = self.folder / f"step-{epoch * 10:012d}.json"
+        deadline = time.monotonic() + 20
+        while epoch and not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
 def test_a_damaged_checkpoint_is_told_and_the_older_one_used(blobs, tmp_path):
-    run = Trainer(net(), threads=1, compile=False).fit(
+    awaiting = AwaitFiles(tmp_path / "checkpoints")
+    run = Trainer(net(), threads=1, compile=False, callbacks=[awaiting]).fit(
         blobs, 3, 20, verbose=0, record=False, slots=Slots(1), folder=tmp_path
     )
     folder = tmp_path / "checkpoints"
