@@ -22,7 +22,7 @@ _STYLE = """<style>
 .ll-page.ll-page p { margin: 0 0 4px; }
 .ll-page.ll-page .soft { color: var(--ll-soft); font-weight: 400; }
 .ll-page.ll-page p.soft, .ll-page.ll-page .small { font-size: 12px; }
-.ll-page.ll-page table { border-collapse: collapse; width: 100%; margin: 4px 0 8px; font: inherit; border: 0;
+.ll-page.ll-page table { border-collapse: collapse; table-layout: auto; width: 100%; margin: 4px 0 8px; font: inherit; border: 0;
   color: inherit; font-variant-numeric: tabular-nums; }
 .ll-page.ll-page tr, .ll-page.ll-page tbody tr:nth-child(even), .ll-page.ll-page tbody tr:hover { background: none; }
 .ll-page.ll-page td, .ll-page.ll-page th { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; font-weight: 400;
@@ -31,8 +31,7 @@ _STYLE = """<style>
 .ll-page.ll-page tfoot td { border-bottom: 0; font-weight: 600; }
 .ll-page.ll-page .num { text-align: right; white-space: nowrap; padding-right: 4px; padding-left: 12px; }
 .ll-page.ll-page .key { white-space: nowrap; width: 1%; padding-right: 16px; }
-.ll-page.ll-page code { font: 12px var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace);
-  background: none; color: inherit; padding: 0; }
+.ll-page.ll-page .mono { font: 12px var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace); }
 .ll-page.ll-page .error { color: var(--jp-error-color1, #b02a1f); }
 .ll-page.ll-page .warning { color: color-mix(in srgb, var(--jp-warn-color0, #855300) 70%, var(--ll-ink)); }
 .ll-page.ll-page .note { padding-left: 12px; border-left: 2px solid var(--jp-error-color1, #b02a1f); margin: 8px 0; }
@@ -54,7 +53,7 @@ def cell(text: object, kind: str = "", *, header: bool = False, indent: int = 0,
 
     Args:
         text: What it shows; escaped unless `raw`.
-        kind: Classes: "num" for figures, "key" for a narrow first column, "soft", "warning", "error".
+        kind: Classes: "num" for figures, "key" for a narrow first column, "mono", "soft", "warning", "error".
         header: Whether it heads its column.
         indent: Levels of indentation.
         raw: Whether `text` is HTML already.

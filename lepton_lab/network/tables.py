@@ -82,7 +82,7 @@ def html_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: S
     body = (
         (
             cell(f'{escape(label)} <span class="soft">{escape(row.kind)}</span>', indent=depth, raw=True),
-            cell(f"<code>{escape(str(row.output))}</code>", raw=True),
+            cell(row.output, "mono"),
             cell(f"{row.parameters:,}", "num"),
             cell(si(row.multiply_adds), "num"),
         )
@@ -95,7 +95,7 @@ def html_table(name: str, x: TensorInfo | None, rows: Sequence[Row], problems: S
     given = escape(str(x)) if x is not None else "not known"
     return page(
         f"Network {name}",
-        f'<h4>{escape(name)} <span class="soft">takes <code>{given}</code></span></h4>',
+        f'<h4>{escape(name)} <span class="soft">takes <span class="mono">{given}</span></span></h4>',
         table(body, head, foot),
         f'<p class="soft">{trainable:,} of the parameters are trained; {_bytes(4 * parameters)} as float32.</p>',
         *(f'<p class="note">{escape(problem)}</p>' for problem in problems),

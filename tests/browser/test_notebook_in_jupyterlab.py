@@ -53,6 +53,7 @@ def test_first_notebook_runs_and_is_legible(page: Page, lab: Lab, theme: str) ->
     page.set_viewport_size({"width": 1280, "height": 900})
     open_notebook(page, lab, NAME)
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     expect(page.get_by_label("Network network")).to_have_count(0)
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
