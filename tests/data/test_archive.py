@@ -6,8 +6,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lepton_lab.data.archive import ArchiveLimits, SafeZip
 from lepton_lab.errors import DataError, UnsafeDataError

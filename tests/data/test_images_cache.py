@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lepton_lab.data import cache as cache_module
-from lepton_lab.data import images_splits
+from lepton_lab.data import cache as cache_module, images_splits
 from lepton_lab.data.cache import DecodedCache, cache_key
 from lepton_lab.data.folders import cache_dir
 from lepton_lab.data.images import load_images

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lepton_lab.data import from_arrays, load_dataset, load_table
 from lepton_lab.data.checks import row_hashes

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from lepton_lab.errors import LeptonError, SpecError, UnknownNameError
 from lepton_lab.network import (

@@ -14,8 +14,7 @@ from lepton_lab.network.catalogue import built_in
 from lepton_lab.network.fields import Size, Whole, layer_json, set_fix
 from lepton_lab.network.fixes import Edit, Fix, Misfit
 from lepton_lab.network.layers.activations import WithActivation
-from lepton_lab.network.modules import Parallel as ParallelModule
-from lepton_lab.network.modules import Residual as ResidualModule
+from lepton_lab.network.modules import Parallel as ParallelModule, Residual as ResidualModule
 from lepton_lab.network.naming import named_layers
 
 __all__ = ["Layers", "Parallel", "Repeat", "Residual", "SubNetwork"]
