@@ -26,7 +26,8 @@ _STYLE = """<style>
   margin: 4px 0 8px; font: inherit; border: 0; color: inherit; font-variant-numeric: tabular-nums; }
 .ll-page.ll-page tr, .ll-page.ll-page tbody tr:nth-child(even), .ll-page.ll-page tbody tr:hover { background: none; }
 .ll-page.ll-page td, .ll-page.ll-page th { text-align: left; vertical-align: top; padding: 4px 12px 4px 0;
-  font-weight: 400; border: 0; border-bottom: 1px solid var(--ll-line); background: none; max-width: none; white-space: normal; }
+  font-weight: 400; border: 0; border-bottom: 1px solid var(--ll-line); background: none;
+  max-width: none; white-space: normal; }
 .ll-page.ll-page thead th { font-size: 11px; color: var(--ll-soft); }
 .ll-page.ll-page tfoot td { border-bottom: 0; font-weight: 600; }
 .ll-page.ll-page .num { text-align: right; white-space: nowrap; padding-right: 4px; padding-left: 12px; }
