@@ -90,7 +90,7 @@ def test_a_strangers_module_may_fail_in_any_way(forget, fault):
 def test_what_cannot_be_registered(forget):
     with pytest.raises(PluginError, match=r"nn\.Module or from LayerSpec"):
         register_layer(int)
-    with pytest.raises(PluginError, match="'lepton-lab' registered it, and 'user' asks for it too"):
+    with pytest.raises(PluginError, match="'lepton-lab' has it, and 'user' asks for it too"):
         register_layer(type("Linear", (nn.Identity,), {}))
 
     class Named(nn.Module):
@@ -189,7 +189,7 @@ def test_a_clash_names_both_plugins_every_time(fake_plugins):
     other = type("Other", (nn.Identity,), {"__init__": lambda self: nn.Identity.__init__(self)})
     fake_plugins(one=lambda: register_layer(Gate), two=lambda: register_layer(other, name="Gate"))
     for _ in range(2):
-        with pytest.raises(PluginError, match="'one' registered it, and 'two' asks for it too"):
+        with pytest.raises(PluginError, match="'one' has it, and 'two' asks for it too"):
             LAYERS.entries()
     assert [type(p.error) for p in plugins.plugins()] == [type(None), PluginError]
     assert not NetworkSpec([Linear(3)], input_shape=(3,)).check().problems
