@@ -22,6 +22,7 @@ from lepton_lab.errors import LeptonError
 from lepton_lab.network.base import BlockSpec, Call, Chain, LayerSpec, TensorInfo
 from lepton_lab.network.counting import multiply_adds
 from lepton_lab.network.fixes import Misfit
+from lepton_lab.network.formulas import output_by_formula
 
 __all__ = ["LayerReport", "Row", "clear_cache", "infer_chain", "infer_layer"]
 
@@ -121,13 +122,6 @@ class _Cache:
 
 
 _cache = _Cache(8192)
-_SAME_SHAPE = frozenset(
-    {
-        nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Hardsigmoid,
-        nn.Hardswish, nn.Softplus, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.Dropout, nn.Dropout2d,
-    }
-)  # fmt: skip
-"""Modules whose trial run would say nothing: what they need was checked when their call was made."""
 _NOT_SHAPE = frozenset({"name", "input_shape", "input_layout"})
 
 
@@ -230,8 +224,8 @@ def run_calls(calls: Sequence[tuple[str, Call | Chain]], x: TensorInfo, device: 
         for _, call in calls:
             with torch.device(device), _NoDrawing():
                 module = call.build().eval()
-            same = type(module) in _SAME_SHAPE and isinstance(value, torch.Tensor)
-            given, value = value, torch.empty_like(value) if same else module(value)
+            quick = output_by_formula(module, value)
+            given, value = value, module(value) if quick is None else quick
             operations += multiply_adds(module, given, value) // _BATCH
             size += _new_bytes(module, given, value) // _BATCH
             for parameter in module.parameters():

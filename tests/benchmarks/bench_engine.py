@@ -37,6 +37,23 @@ run.wait()
 print(started, first[0])
 """
 
+FRESH_FIT = """
+import time, torch, numpy as np
+import lepton_lab as ll
+rng = np.random.default_rng(0)
+x, y = rng.random((60_000, 784), dtype=np.float32), rng.integers(0, 10, 60_000)
+net = ll.Sequential([ll.Linear(64, activation="relu"), ll.Linear(64, activation="relu"), ll.Linear(10)])
+net.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+first = []
+class First(ll.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        first or (first.append(time.perf_counter() - begin), self.run.stop())
+begin = time.perf_counter()
+run = net.fit(x, y, batch_size=32, callbacks=[First()], verbose=0)
+assert run.folder is not None  # it was recorded
+print(first[0])
+"""
+
 
 def run(quick: bool = False) -> list[dict]:
     """Measures everything; rows of what, value, unit, target."""
@@ -168,14 +185,26 @@ def _history(rows: int) -> list[dict]:
 def _start(rounds: int) -> list[dict]:
     started, first = [], []
     for _ in range(rounds):
-        done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
-        a, b = map(float, done.stdout.split())
+        a, b = map(float, _fresh(FRESH))
         started.append(a * 1e3)
         first.append(b * 1e3)
+    fit = [float(_fresh(FRESH_FIT)[0]) * 1e3 for _ in range(rounds)]
     return [
         {"what": "start() returns", "value": statistics.median(started), "unit": "ms", "target": "≤ 50"},
         {"what": "first step, in a fresh process", "value": statistics.median(first), "unit": "ms", "target": "≤ 150"},
-    ]
+        {
+            "what": "first step of a recorded fit on 60,000 × 784 arrays, in a fresh process",
+            "value": statistics.median(fit), "unit": "ms", "target": "≤ 150",
+        },
+    ]  # fmt: skip
+
+
+def _fresh(program: str) -> list[str]:
+    """What a program prints in a process of its own, with a workspace of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = os.environ | {"LEPTON_WORKSPACE": folder}
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env)
+    return done.stdout.split()
 
 
 def _row(what: str, value: float, target: str) -> dict:
