@@ -114,12 +114,13 @@ def resnet_tiny(
 
 
 def resnet_quick(
-    input_shape: Shape = (3, 32, 32), classes: int = 10, *, stem: int = 24, widths: Sequence[int] = (64, 128, 256)
-) -> NetworkSpec:
+    input_shape: Shape = (3, 32, 32), classes: int = 10, *, stem: int = 32, widths: Sequence[int] = (64, 128, 256),
+    depth: int = 2,
+) -> NetworkSpec:  # fmt: skip
     """A shallow, wide residual network that learns small photos in few epochs, on a CPU too.
 
-    After Page 2018, "How to train your ResNet" (github.com/davidcpage/cifar10-fast), with one convolution in each
-    residual block. Pooling comes before normalisation, so that there is a quarter left to normalise.
+    After Page 2018, "How to train your ResNet" (github.com/davidcpage/cifar10-fast), with `depth` convolutions
+    in each residual block. Pooling comes before normalisation, so that there is a quarter left to normalise.
     """
     layers: list[LayerSpec] = _convolution(stem)
     for channels in widths:
@@ -127,7 +128,7 @@ def resnet_quick(
             Conv2d(out_channels=channels, kernel_size=3, padding=1, bias=False),
             MaxPool2d(kernel_size=2),
             BatchNorm2d(activation="relu"),
-            Residual(body=_convolution(channels)),
+            Residual(body=[layer for _ in range(depth) for layer in _convolution(channels)]),
         ]
     layers += [GlobalMaxPool2d(), Linear(out_features=classes, name="head")]
     return NetworkSpec(layers, input_shape=input_shape, name="resnet_quick")

@@ -9,11 +9,15 @@ __all__ = ["CIFAR10_RESNET"]
 
 CIFAR10_RESNET = Recipe(
     name="cifar10-resnet",
-    summary="Small photos with a shallow residual network: mirrored and moved images, one cycle of the rate, "
-    "averaged weights",
+    summary="Small photos with a shallow residual network: mirrored, moved and partly covered images, "
+    "one cycle of the rate, averaged weights",
     network=zoo.resnet_quick(),
     data={"loader": "load_dataset", "args": {"name": "cifar10", "valid": 0}},
-    augmentation=({"kind": "flip", "p": 0.5}, {"kind": "shift", "amount": 0.125}),
+    augmentation=(
+        {"kind": "flip", "p": 0.5},
+        {"kind": "shift", "amount": 0.125},
+        {"kind": "erase", "p": 0.5, "area": [0.04, 0.1]},
+    ),
     settings={
         "optimizer": "sgd",
         "optimizer_args": {"nesterov": True},
