@@ -111,6 +111,8 @@ _POOL_ORDER = ("pool_size", "strides", "padding")
 def Dense(*args: Any, **values: Any) -> LayerSpec:
     """Keras's name of `Linear`: `Dense(64, activation="relu")`."""
     names = {"units": "out_features", "use_bias": "bias"}
+    if "input_dim" in values:
+        values["input_shape"] = (values.pop("input_dim"),)
     return _translated("Dense", ll.Linear, ("units", "activation", "use_bias"), names, args, values)
 
 

@@ -59,6 +59,9 @@ def test_growing_from_nothing():
     ("keras", "torch_named"),
     [
         (ll.Dense(3, "relu", False), ll.Linear(3, bias=False, activation="relu")),
+        (ll.Dense(3, input_dim=5), ll.Linear(3, input_shape=(5,))),
+        (ll.LeakyReLU(alpha=0.2), ll.LeakyReLU(0.2)),
+        (ll.TransformerEncoderLayer(nhead=2), ll.TransformerEncoderLayer(2)),
         (ll.Dense(units=3, use_bias=False), ll.Linear(3, False)),
         (ll.Conv1D(4, 3, 2, "same"), ll.Conv1d(4, 3, 2, "same", steps_first=True)),
         (ll.Conv3D(filters=4, kernel_size=3), ll.Conv3d(4, 3)),

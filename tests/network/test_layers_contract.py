@@ -246,6 +246,32 @@ def test_same_max_pooling_never_sees_the_border():
     assert torch.equal(network.build()(-torch.ones(1, 1, 4, 4)), -torch.ones(1, 1, 4, 4))
 
 
+@pytest.mark.parametrize("kind", ["MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d"])
+def test_poolings_take_torchs_other_options(kind):
+    options = {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
+    if kind.startswith("Max"):
+        options["dilation"] = 2
+    shape = (2, *(10, 9, 8)[: int(kind[-2])])
+    network = NetworkSpec([LAYERS[kind](**options)], input_shape=shape)
+    x = torch.randn(2, *shape)
+    y = getattr(nn, kind)(**options)(x)
+    assert torch.equal(network.build()(x), y)
+    assert network.infer_shapes().output.shape == y.shape[1:]
+    assert NetworkSpec.from_module(network.build(), shape).layers == network.layers
+
+
+@pytest.mark.parametrize("dilation", [2, 3])
+def test_same_padding_heeds_dilation(dilation):
+    for stride in (1, 2):
+        network = NetworkSpec(
+            [LAYERS["MaxPool2d"](3, stride, padding="same", dilation=dilation)], input_shape=(1, 9, 8)
+        )
+        y = network.build()(torch.randn(1, 1, 9, 8))
+        assert y.shape[2:] == (math.ceil(9 / stride), math.ceil(8 / stride))
+        assert y.shape[1:] == network.infer_shapes().output.shape
+        assert torch.isfinite(y).all()
+
+
 def test_average_pooling_with_same_padding_is_keras_mean():
     network = NetworkSpec([LAYERS["AvgPool2d"](3, 2, padding="same")], input_shape=(1, 5, 5))
     assert torch.equal(network.build()(torch.ones(1, 1, 5, 5)), torch.ones(1, 1, 3, 3))

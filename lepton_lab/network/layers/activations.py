@@ -82,6 +82,8 @@ class LeakyReLU(_Activation):
     )
     module: ClassVar[type[nn.Module]] = nn.LeakyReLU
 
+    other_names: ClassVar[dict[str, str]] = {"alpha": "negative_slope"}
+
     negative_slope: float = Field(0.01, ge=0, le=10, description="Slope a for negative values.")
 
 

@@ -84,6 +84,8 @@ class TransformerEncoderLayer(LayerSpec):
     formula: ClassVar[str] = "x = norm(x + attention(x)), y = norm(x + W₂·f(W₁·x))"
     source: ClassVar[str] = _PAPER
 
+    other_names: ClassVar[dict[str, str]] = {"nhead": "num_heads"}
+
     num_heads: Size = Field(description="Number of heads; must divide the features.")
     dim_feedforward: Size = Field(2048, description="Hidden units of the small network.")
     dropout: Rate = Field(0.1, description="Probability that a value is dropped while training.")

@@ -52,10 +52,15 @@ class _Pool(LayerSpec):
         values: Any = self
         kernel = tuple_of(values.kernel_size, self.axes)
         stride = kernel if values.stride is None else tuple_of(values.stride, self.axes)
+        dilation = tuple_of(getattr(self, "dilation", 1), self.axes)
         kwargs: dict[str, Any] = {} if values.stride is None or stride == kernel else {"stride": values.stride}
+        if any(step != 1 for step in dilation):
+            kwargs["dilation"] = values.dilation
+        if values.ceil_mode and values.padding != "same":  # whose size is rounded up anyway
+            kwargs["ceil_mode"] = True
         calls: list[tuple[str, Call]] = []
         if values.padding == "same":
-            calls += self._same(x, kernel, stride, kwargs)
+            calls += self._same(x, kernel, stride, dilation, kwargs)
         elif values.padding not in (0, "valid"):
             padding = tuple_of(values.padding, self.axes)
             if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
@@ -65,25 +70,32 @@ class _Pool(LayerSpec):
                     fixes=[set_fix("set padding='same' in {name}", padding="same")],
                 )
             kwargs["padding"] = values.padding
-            check_window(self, x, kernel, (1,) * self.axes, padding)
+            check_window(self, x, kernel, dilation, padding)
         else:
-            check_window(self, x, kernel, (1,) * self.axes, (0,) * self.axes)
+            check_window(self, x, kernel, dilation, (0,) * self.axes)
         return (*calls, ("", Call(self.module, (values.kernel_size,), kwargs)))
 
     def _same(
-        self, x: TensorInfo, kernel: tuple[int, ...], stride: tuple[int, ...], kwargs: dict[str, Any]
+        self,
+        x: TensorInfo,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        kwargs: dict[str, Any],
     ) -> list[tuple[str, Call]]:
         """Keras's "same": pads that torch's pooling can say go into `kwargs`, others become a layer before it."""
-        pads = same_pads(x.shape[1:], kernel, stride, (1,) * self.axes)
+        pads = same_pads(x.shape[1:], kernel, stride, dilation)
         before = tuple(b for b, _ in pads)
         if any(before):
             kwargs["padding"] = before[0] if len(set(before)) == 1 else before
         if self.mean and any(before):
             kwargs["count_include_pad"] = False
-        if all(b == a for b, a in pads):
+        allowed = all(2 * b <= k for b, k in zip(before, kernel, strict=True))  # torch's limit
+        if allowed and all(b == a for b, a in pads):
             return []
-        sizes = list(zip(x.shape[1:], kernel, stride, before, strict=True))
-        if all(-(-(size + 2 * b - k) // s) + 1 == -(-size // s) for size, k, s, b in sizes):
+        reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+        sizes = list(zip(x.shape[1:], reach, stride, before, strict=True))
+        if allowed and all(-(-(size + 2 * b - k) // s) + 1 == -(-size // s) for size, k, s, b in sizes):
             kwargs["ceil_mode"] = True
             return []
         if self.mean:
@@ -113,6 +125,8 @@ class MaxPool1d(_Pool):
     stride: Size1 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding1 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
     steps_first: bool = Field(False, description=_STEPS_FIRST)
+    dilation: Size1 = Field(1, description="Distance between the values of a window.")
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
@@ -135,6 +149,8 @@ class MaxPool2d(_Pool):
     kernel_size: Size2 = Field(2, description="Height and width of the window.")
     stride: Size2 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding2 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    dilation: Size2 = Field(1, description="Distance between the values of a window.")
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
@@ -157,6 +173,8 @@ class MaxPool3d(_Pool):
     kernel_size: Size3 = Field(2, description="Depth, height and width of the window.")
     stride: Size3 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding3 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    dilation: Size3 = Field(1, description="Distance between the values of a window.")
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
@@ -180,6 +198,7 @@ class AvgPool1d(_Pool):
     stride: Size1 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding1 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
     steps_first: bool = Field(False, description=_STEPS_FIRST)
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
@@ -202,6 +221,7 @@ class AvgPool2d(_Pool):
     kernel_size: Size2 = Field(2, description="Height and width of the window.")
     stride: Size2 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding2 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
@@ -224,6 +244,7 @@ class AvgPool3d(_Pool):
     kernel_size: Size3 = Field(2, description="Depth, height and width of the window.")
     stride: Size3 | None = Field(None, description="Step between windows; their size where left out.")
     padding: Padding3 = Field(0, description="Border around, 'valid' (none) or 'same' (size is divided by the stride).")
+    ceil_mode: bool = Field(False, description="Keeps a last window that is only partly filled.")
 
     @classmethod
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
