@@ -93,8 +93,12 @@ def load_dataset(
 
     Raises:
         UnknownNameError: No such set; suggests the closest names.
-        DataError: It cannot be read or downloaded, or an option is not one of its own.
+        DataError: It cannot be read or downloaded, or an option has no use for such a value.
     """
+    if not isinstance(name, str):
+        raise DataError(
+            "a data set is known by its name", expected="a name such as 'mnist-sample'", received=repr(name)
+        )
     args: dict[str, Any] = {"name": name, "valid": valid, "test": test, "seed": seed, **options}
     if name.startswith("openml:"):
         from lepton_lab.data.openml import load_openml

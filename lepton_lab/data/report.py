@@ -15,6 +15,7 @@ __all__ = ["ColumnInfo", "DataFinding", "DataReport", "Severity"]
 
 Severity = Literal["error", "warning", "info"]
 _ORDER: dict[str, int] = {"error": 0, "warning": 1, "info": 2}
+_FIRST = ("leaking_feature", "duplicates_across_splits", "conflicting_targets")  # these make a result untrue
 _WORDS: dict[str, str] = {"error": "Error", "warning": "To decide", "info": "To know"}
 
 
@@ -72,7 +73,7 @@ class DataReport:
         balance: Samples of each class by split; empty for a regression.
         ranges: Smallest, largest and mean stored value by split; empty where the data streams.
         columns: A table's columns.
-        findings: Worst first.
+        findings: Worst first; among warnings, what makes a result untrue stands first.
         clean: Checks that ran and found nothing, in plain words.
     """
 
@@ -85,7 +86,8 @@ class DataReport:
     clean: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        ordered = tuple(sorted(self.findings, key=lambda f: _ORDER[f.severity]))
+        rank = {code: place for place, code in enumerate(_FIRST)}
+        ordered = tuple(sorted(self.findings, key=lambda f: (_ORDER[f.severity], rank.get(f.code, len(rank)))))
         object.__setattr__(self, "findings", ordered)
 
     def find(self, code: str) -> list[DataFinding]:

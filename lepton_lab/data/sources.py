@@ -43,12 +43,13 @@ def load_source(source: Mapping[str, Any] | None) -> DataBundle:
             expected="data that was loaded by name or from a file",
             do="Load it again as it was made, or save it to a file first",
         )
-    loader, args = source.get("loader"), source.get("args")
+    known = source if isinstance(source, Mapping) else {}
+    loader, args = known.get("loader"), known.get("args")
     if not isinstance(loader, str) or not isinstance(args, Mapping):
         raise DataError(
             "this does not say where the data came from",
             expected="an object with 'loader' and 'args'",
-            received=str(dict(source))[:200],
+            received=repr(source)[:200],
         )
     if loader not in LOADERS:
         raise UnknownNameError("loader", loader, LOADERS)

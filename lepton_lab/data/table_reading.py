@@ -199,8 +199,8 @@ def _read_csv(path: Path, delimiter: str | None, encoding: str | None, header: b
     if header is None:
         header = not all(_is_number(cell) for cell in rows[0])
     width = len(rows[0])
-    names, findings = _unique_names([c.strip() for c in rows[0]] if header else [""] * width)
     _check_width(width, str(path))
+    names, findings = _unique_names([c.strip() for c in rows[0]] if header else [""] * width)
     if len(rows) - header < 1:
         raise DataError("the table has no rows", where=str(path), expected="rows below the header", received="0")
     wrong_width: list[int] = []
@@ -347,6 +347,7 @@ def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _unique_names(names: list[str]) -> tuple[list[str], list[DataFinding]]:
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
     out: list[str] = []
     repeated: list[str] = []
     for i, name in enumerate(names):
@@ -355,8 +356,9 @@ def _unique_names(names: list[str]) -> tuple[list[str], list[DataFinding]]:
         if seen[base] > 1:
             repeated.append(base)
             base = f"{base}_{seen[base]}"
-        while base in out:
+        while base in taken:
             base += "_"
+        taken.add(base)
         out.append(base)
     findings = []
     if repeated:

@@ -86,7 +86,7 @@ def as_task(task: str | Task | None) -> Task | None:
     try:
         return Task(task)
     except ValueError:
-        raise UnknownNameError("task", task, [*Task, "classification"]) from None
+        raise UnknownNameError("task", task, [*map(str, Task), "classification"]) from None
 
 
 def fit_encoding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,11 @@ def _points(pair: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]) -> Poin
 
 
 def _check(n: int, noise: float, classes: int = 2) -> None:
+    numbers = (("n", n, Integral), ("classes", classes, Integral), ("noise", noise, Real))
+    for name, value, kind in numbers:
+        if not isinstance(value, kind):
+            wanted = "a whole number" if kind is Integral else "a number"
+            raise DataError(f"{name} is not {wanted}", expected=wanted, received=repr(value))
     if not 2 <= classes <= 100:
         raise DataError("no such number of classes", expected="2 to 100", received=repr(classes))
     if not 5 * classes <= n <= 10_000_000:

@@ -99,6 +99,9 @@ def test_drawn_points_take_options_and_seeds(name, options):
         ("mnist", {"variant": "letters"}, UnknownNameError, "variant"),
         ("moons", {"n": 1}, DataError, "10 to"),
         ("moons", {"noise": -1}, DataError, "deviation"),
+        ("moons", {"noise": "much"}, DataError, "a number"),
+        ("moons", {"n": 20.5}, DataError, "a whole number"),
+        (None, {}, DataError, "known by its name"),
         ("blobs", {"classes": 1}, DataError, "2 to 100"),
         ("mnist-sample", {"test": 0.2}, DataError, "its own test"),
         ("iris", {"valid": 2.5}, DataError, "not a size"),
@@ -151,6 +154,7 @@ def test_a_function_that_returns_nonsense_is_named(registered):
     [
         (None, DataError),
         ({}, DataError),
+        ("iris", DataError),
         ({"loader": "eval", "args": {}}, UnknownNameError),
         ({"loader": "load_dataset", "args": {}}, DataError),
         ({"loader": "load_dataset", "args": {"name": "iris", "colour": 1}}, UnknownNameError),

@@ -48,6 +48,16 @@ def test_a_leak_is_named():
     assert leak.evidence["feature"] == "feature 0"
 
 
+def test_what_makes_a_result_untrue_stands_before_copies_within_a_split():
+    x, y = features()
+    x[:, 2] = y
+    x[5] = x[7]
+    findings = from_arrays(x, y, validation_data=(x[:9], y[:9])).report.findings
+    codes = [finding.code for finding in findings if finding.severity == "warning"]
+    assert codes[:2] == ["leaking_feature", "duplicates_across_splits"]
+    assert [f.code for f in findings].index("duplicates_within_split") > 1
+
+
 def test_a_useful_feature_is_no_leak():
     x, y = features(1000)
     x[:, 2] += 3 * y

@@ -242,6 +242,8 @@ def test_what_is_no_table_is_refused_with_a_reason(csv, content, error, says):
 
 
 def test_wrong_arguments_are_explained(csv):
+    with pytest.raises(UnknownNameError, match="Did you mean 'regression'"):
+        load_table(people(), target="churned", task="regresion")
     with pytest.raises(UnknownNameError, match="Did you mean 'churned'"):
         load_table(people(), target="churn")
     with pytest.raises(UnknownNameError, match="Did you mean 'age'"):
