@@ -67,7 +67,11 @@ def test_lab_prints_an_address_that_answers_and_leaves_no_process(tmp_path: Path
     environment = {**os.environ, **{f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in names}}
     command = [sys.executable, "-m", "lepton_lab.cli", "lab", "--no-browser", "--port", "18888"]
     process = subprocess.Popen(
-        [*command, str(tmp_path / "one note.ipynb")], stdout=subprocess.PIPE, text=True, env=environment
+        [*command, str(tmp_path / "one note.ipynb")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores Ctrl-C
     )
     try:
         assert process.stdout is not None
