@@ -20,12 +20,17 @@ def resolve_verbose(verbose: int | str, stream: TextIO | None = None) -> int:
     """0 silent, 1 a live line, 2 one line an epoch; "auto" by where the program runs."""
     if verbose == "auto":
         stream = stream or sys.stdout
-        if "ipykernel" in sys.modules:
+        if _in_notebook():
             return 0
         return 1 if stream.isatty() else 2
     if verbose not in (0, 1, 2):
         raise UnknownNameError("kind of output", verbose, ("0", "1", "2", "auto"))
     return int(verbose)
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")  # loaded where there is a shell, not needed where there is none
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def follow(run: Run, verbose: int | str = "auto", stream: TextIO | None = None) -> Run:

@@ -30,6 +30,7 @@ def training_thread(deterministic: bool) -> Iterator[None]:
     Side effects: while a deterministic run trains, torch uses deterministic algorithms in the whole process.
     """
     global _inside, _before
+    flushes = _flushes_denormals()
     with _lock:
         if _inside == 0:
             _before = (
@@ -45,6 +46,7 @@ def training_thread(deterministic: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        torch.set_flush_denormal(flushes)  # the present thread may be a user's own
         with _lock:
             _inside -= 1
             if _inside == 0 and _before is not None:
@@ -52,6 +54,11 @@ def training_thread(deterministic: bool) -> Iterator[None]:
                 torch.set_num_threads(threads)
                 if torch.are_deterministic_algorithms_enabled() != enabled:  # the call itself imports the compiler
                     torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+
+
+def _flushes_denormals() -> bool:
+    """Whether the present thread takes numbers too small for a full mantissa as zero; torch cannot be asked."""
+    return float(torch.tensor(1e-40) * 1.0) == 0.0
 
 
 def pick_threads(step: Callable[[], None], most: int) -> tuple[int, float]:

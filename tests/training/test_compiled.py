@@ -180,6 +180,26 @@ def test_steps_that_are_replayed_as_a_graph(blobs, mlp):
         torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-6)
 
 
+def test_single_steps_are_single_beside_compiled_ones(calls, blobs, mlp):
+    fit(mlp(), blobs, True)
+    run = Trainer(mlp(), compile="auto", threads=1, metrics=["accuracy"]).start(
+        blobs, 100_000, 20, record=False, slots=Slots(1)
+    )
+    while run.status.step < 50:
+        run._done.wait(0.01)
+    run.pause()
+    for count in (1, 3):
+        while run.state != "paused":
+            run._done.wait(0.005)
+        before = run.status.step
+        run.step(count)
+        while run.status.step == before or run.state != "paused":
+            run._done.wait(0.005)
+        assert run.status.step == before + count
+    run.stop()
+    run.wait(10)
+
+
 def test_orders_are_obeyed_within_one_call(calls, blobs, mlp):
     fit(mlp(), blobs, True)
     run = Trainer(mlp(), compile="auto", threads=1, metrics=["accuracy"]).start(

@@ -131,3 +131,28 @@ def test_events_come_by_cursor():
     history.add_event("b", "second")
     assert [e["kind"] for e in events] == ["a"]
     assert [e["kind"] for e in history.events_since(cursor)[1]] == ["b"]
+
+
+def test_many_rows_at_once_are_the_rows_one_by_one():
+    one, many = Table(("a", "b"), single=("b",)), Table(("a", "b"), single=("b",))
+    for table in (one, many):
+        table.append((-1.0, -2.0))
+    a, b = np.arange(10_000.0), np.arange(10_000.0) / 3
+    for row in zip(a.tolist(), b.tolist(), strict=True):
+        one.append(row)
+    many.extend({"a": a[:5000], "b": b[:5000]})
+    many.extend({"a": a[5000:], "b": b[5000:]})
+    many.extend({})
+    for name, values in one.since(0)[1].items():
+        np.testing.assert_array_equal(values, many.since(0)[1][name])
+    assert len(one) == len(many) == 10_001
+    many.extend({"a": [1.0]})
+    assert np.isnan(many.since(10_001)[1]["b"][0])
+
+
+def test_a_million_rows_are_taken_in_at_once():
+    table, column = Table(("a", "b", "c")), np.zeros(1_000_000)
+    begin = time.perf_counter()
+    table.extend({"a": column, "b": column, "c": column})
+    assert time.perf_counter() - begin < 1.0
+    assert len(table) == 1_000_000
