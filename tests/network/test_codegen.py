@@ -196,7 +196,6 @@ def test_parallel_branches_and_nested_blocks():
     assert "x[:, 0]" in source
 
 
-@pytest.mark.skipif(shutil.which("ruff") is None and not (Path(sys.executable).parent / "ruff").exists(), reason="ruff")
 @pytest.mark.parametrize("spec", [lenet(), NetworkSpec([block(16), block(32), block(64)], input_shape=(3, 16, 16))])
 def test_written_code_is_formatted_as_ruff_does(spec, tmp_path):
     path = tmp_path / "net.py"
