@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -226,3 +228,9 @@ def test_nothing_warns_on_an_ordinary_day(workspace, by_hand):
         warnings.simplefilter("error")
         finished(by_hand, "quiet")
         assert workspace.runs()["state"].tolist() == ["finished"]
+
+
+def test_reading_records_loads_no_torch(workspace):
+    code = "import sys, lepton_lab.workspace as w; w.runs(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False"]
