@@ -39,6 +39,11 @@ class Controller:
         if run.held_back:
             run.controls.poke()
 
+    @property
+    def stepping(self) -> bool:
+        """Whether single batches were ordered, so that no call may train several."""
+        return self._left is not None
+
     def obey(self) -> None:
         """Obeys everything that waits; returns when the next batch may be trained.
 

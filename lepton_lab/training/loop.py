@@ -102,7 +102,7 @@ class Loop:
         while True:
             if controls.pending:
                 self.controller.obey()
-            if engine.turbo is not None and engine.turbo.ready and self._turbo():
+            if engine.turbo is not None and engine.turbo.ready and not self.controller.stepping and self._turbo():
                 continue
             batch = next_batch()
             if batch is None:

@@ -5,6 +5,9 @@ done for the first time on a machine, a few seconds from torch's cache, and noth
 already. So a training starts eagerly; where the time left is worth it, a second thread compiles beside it, and the
 loop changes over between two batches. The compiled function works on the very tensors of parameters and optimizer, so
 nothing is handed over, and eager and compiled steps can follow each other in any order.
+
+Orders are obeyed before each call, so one that comes during a call waits for its end: a few batches of a network whose
+steps are so short that it pays to take them together. Where single batches are ordered, eager steps take them.
 """
 
 from __future__ import annotations
