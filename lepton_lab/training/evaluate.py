@@ -29,8 +29,7 @@ def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, flo
             f"{data.name!r} has no {split} split", expected="one of " + ", ".join(data.splits), do="Name another split"
         )
     if split == "test":
-        run.test_looks += 1
-        run.history.add_event("test look", f"looked at the test set for the {run.test_looks}. time")
+        run.count_test_look()
     module = run.module
     device = _device_of(module)
     head = make_head(module, data, plan.settings, plan.loss, device)

@@ -66,8 +66,14 @@ class Table:
         for i, name in enumerate(self.columns):
             if name in columns:
                 block[:, i] = columns[name]
-        for row in block:
-            self.append(row.tolist())
+        start = 0
+        with self._lock:
+            while start < length:
+                room = _ROWS_PER_CHUNK - len(self._open) // self._width
+                self._open.frombytes(block[start : start + room].tobytes())
+                start += room
+                if len(self._open) >= self._capacity:
+                    self._close_chunk()
 
     def __len__(self) -> int:
         with self._lock:
@@ -140,9 +146,11 @@ class History:
         self.epochs = Table(("epoch", *trained, *validated, "lr", "time"))
         self.events: list[dict[str, Any]] = []
 
-    def add_event(self, kind: str, message: str, **details: Any) -> None:
+    def add_event(self, kind: str, message: str, **details: Any) -> dict[str, Any]:
         """Notes something a reader should know: `{"kind", "message", "at" (Unix time, s), …details}`."""
-        self.events.append({"kind": kind, "message": message, "at": time.time(), **details})
+        event = {"kind": kind, "message": message, "at": time.time(), **details}
+        self.events.append(event)
+        return event
 
     def events_since(self, cursor: int = 0) -> tuple[int, list[dict[str, Any]]]:
         """The events from number `cursor` on, and the cursor for the next call."""

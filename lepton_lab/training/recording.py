@@ -5,7 +5,7 @@ Training imports nothing from the store or the figures; those register themselve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lepton_lab.errors import TrainingError, UnknownNameError
@@ -35,6 +35,9 @@ class Recorder(Protocol):
 
     def detach(self, run: Run) -> None:
         """Called from the run's thread after its last status is set and before `wait` returns."""
+
+    def note(self, run: Run, event: Mapping[str, Any]) -> None:
+        """Adds an event to the record of a run that was detached: a look at the test set after the training."""
 
 
 Plotter = Callable[["Run"], Any]

@@ -30,6 +30,7 @@ __all__ = ["Run", "active_runs"]
 
 _active: weakref.WeakSet[Run] = weakref.WeakSet()
 _active_lock = threading.Lock()
+_RECORDED_S = 5.0  # for the last of a run's record to be written
 
 
 class Run:
@@ -83,6 +84,7 @@ class Run:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._slots: Slots = default_slots
+        self._recorder: recording.Recorder | None = None
 
     @property
     def state(self) -> RunState:
@@ -212,9 +214,17 @@ class Run:
         """
         return self._needs_plan().snapshot(which, self)
 
+    def count_test_look(self) -> None:
+        """Counts a look at the test set, also in the record of a run that has ended."""
+        self.test_looks += 1
+        late = self.state.ended and self._done.wait(_RECORDED_S)  # until then the recorder still reads the history
+        event = self.history.add_event("test look", f"looked at the test set for the {self.test_looks}. time")
+        if late and self._recorder is not None:
+            self._recorder.note(self, event)
+
     def launch(self, body: Callable[[Run], None], plan: Plan, *, recorder: recording.Recorder | None) -> Run:
         """Starts the thread that trains; for the engine, not for users."""
-        self._plan = plan
+        self._plan, self._recorder = plan, recorder
         self._slots = plan.slots
         self._done = threading.Event()
         self._error = None

@@ -125,13 +125,14 @@ class StoredHistory(History):
         self.steps: StoredTable = StoredTable(database, run_id, "steps", self.steps.columns)
         self.epochs: StoredTable = StoredTable(database, run_id, "epochs", self.epochs.columns)
 
-    def add_event(self, kind: str, message: str, **details: Any) -> None:
+    def add_event(self, kind: str, message: str, **details: Any) -> dict[str, Any]:
         """Refused: only the process that trains writes.
 
         Raises:
             StoreError: Always.
         """
         self.steps.append(())
+        return {}
 
     def refresh_events(self) -> None:
         """Reads the events that are new; `StoredRun.history` does so each time."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import StoreError
 from lepton_lab.workspace.pump import pump
 from lepton_lab.workspace.recording import Recording
+from lepton_lab.workspace.rows import add_event
 from lepton_lab.workspace.workspace import Workspace, current_workspace
 
 if TYPE_CHECKING:
@@ -52,6 +54,14 @@ class StoreRecorder:
     def detach(self, run: Run) -> None:
         """Writes the rest of the run's record."""
         pump().detach(run)
+
+    def note(self, run: Run, event: Mapping[str, Any]) -> None:
+        """Adds an event to the record of a run that has ended; warns where the store cannot be written."""
+        try:
+            with self.workspace.database.write() as connection:
+                add_event(connection, run.id, event)
+        except StoreError as error:
+            warnings.warn(f"The record of {run.name!r} does not say this: {event['message']}. {error}", stacklevel=2)
 
 
 def default_store_recorder() -> StoreRecorder | None:

@@ -12,7 +12,17 @@ from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace.database import Database
 from lepton_lab.workspace.liveness import Owner, is_alive
 
-__all__ = ["RunRow", "find_run", "insert_run", "owner_of", "run_row", "shown_status", "to_text", "update_run"]
+__all__ = [
+    "RunRow",
+    "add_event",
+    "find_run",
+    "insert_run",
+    "owner_of",
+    "run_row",
+    "shown_status",
+    "to_text",
+    "update_run",
+]
 
 RunRow = dict[str, Any]
 """One row of the table `runs` with its JSON columns read."""
@@ -41,6 +51,12 @@ def update_run(connection: sqlite3.Connection, run_id: str, values: Mapping[str,
     ready = _ready(values)
     assignments = ", ".join(f"{name} = ?" for name in ready)
     connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*ready.values(), run_id))  # noqa: S608  names are ours
+
+
+def add_event(connection: sqlite3.Connection, run_id: str, event: Mapping[str, Any]) -> None:
+    """Adds an event after the last one of a run."""
+    insert = "INSERT INTO events (run, number, data) SELECT ?, coalesce(max(number) + 1, 0), ? FROM events"
+    connection.execute(insert + " WHERE run = ?", (run_id, to_text(event), run_id))
 
 
 def run_row(row: sqlite3.Row) -> RunRow:

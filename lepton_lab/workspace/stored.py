@@ -17,7 +17,7 @@ from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
 from lepton_lab.workspace.feed import Feed
 from lepton_lab.workspace.history import StoredHistory
 from lepton_lab.workspace.launch import ensure_worker
-from lepton_lab.workspace.rows import find_run, shown_status, to_text, update_run
+from lepton_lab.workspace.rows import add_event, find_run, shown_status, to_text, update_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -364,10 +364,8 @@ class StoredRun:
     def _note_test_look(self) -> None:
         looks = self.test_looks + 1
         message = f"looked at the test set for the {looks}. time"
-        event = to_text({"kind": "test look", "message": message, "at": time.time()})
-        insert = "INSERT INTO events (run, number, data) SELECT ?, coalesce(max(number) + 1, 0), ? FROM events"
         with self.workspace.database.write() as connection:
-            connection.execute(insert + " WHERE run = ?", (self.id, event, self.id))
+            add_event(connection, self.id, {"kind": "test look", "message": message, "at": time.time()})
 
     def _ensure_worker(self) -> None:
         if self._row()["pid"] is None:
