@@ -92,5 +92,7 @@ def test_lab_prints_an_address_that_answers_and_leaves_no_process(tmp_path: Path
         _, alive = psutil.wait_procs(children, timeout=10)
         assert alive == []
     finally:
+        for left in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
+            left.kill()
         process.kill()
         process.wait()
