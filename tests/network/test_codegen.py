@@ -308,6 +308,42 @@ def test_registered_layers_of_a_notebook_are_copied(registered, monkeypatch):
     constructed(source)(torch.zeros(2, 4))
 
 
+def test_a_notebooks_global_of_a_parameters_name_stays_out(registered, monkeypatch):
+    monkeypatch.setattr("lepton_lab.network.codegen.sources._importable", lambda module, target: False)
+    spec = NetworkSpec([registered.spec()], input_shape=(4,))
+    before = spec.to_python()
+    for value in (torch.zeros(2), 3, Shift):
+        monkeypatch.setattr(sys.modules[__name__], "x", value, raising=False)
+        assert spec.to_python() == before
+
+
+WIDTH, TABLE = 0.5, torch.ones(2)
+
+
+class Shift(nn.Module):
+    def forward(self, x):
+        return x + WIDTH
+
+
+class Lookup(nn.Module):
+    def forward(self, x):
+        return x + sum(TABLE for _ in range(2))
+
+
+def test_a_global_that_a_class_reads_comes_along_or_is_refused(monkeypatch):
+    monkeypatch.setattr("lepton_lab.network.codegen.sources._importable", lambda module, target: False)
+    for cls in (Shift, Lookup):
+        register_layer(cls)
+    try:
+        source = NetworkSpec([Shift.spec()], input_shape=(2,)).to_python()
+        assert torch.equal(constructed(source)(torch.zeros(1, 2)), torch.full((1, 2), 0.5))
+        with pytest.raises(SpecError, match=r"global 'TABLE'.*Tensor.*buffer"):
+            NetworkSpec([Lookup.spec()], input_shape=(2,)).to_python()
+    finally:
+        LAYERS.remove("Shift")
+        LAYERS.remove("Lookup")
+
+
 def test_a_class_without_source_is_refused_with_the_way_out():
     space: dict = {"nn": nn, "__name__": "__main__"}
     exec("class Ghost(nn.Module):\n    def forward(self, x):\n        return x", space)

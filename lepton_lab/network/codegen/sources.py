@@ -7,6 +7,7 @@ import ast
 import builtins
 import importlib.util
 import inspect
+import symtable
 import sys
 import textwrap
 import types
@@ -104,9 +105,8 @@ class Sources:
         home = sys.modules.get(target.__module__)
         if getattr(home, "annotations", None) is __future__.annotations:
             self.need("__future__", "annotations")
-        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         space = vars(sys.modules.get(target.__module__, builtins))
-        for name in sorted(used - {target.__name__}):
+        for name in sorted(_globals(symtable.symtable(ast.unparse(tree), "", "exec")) - {target.__name__}):
             if name not in space or hasattr(builtins, name):
                 continue
             value = space[name]
@@ -121,8 +121,15 @@ class Sources:
                 self.need("torch", name)
             elif _importable(module, value):
                 self.need(module, value.__name__, name)
-            else:
+            elif isinstance(value, type | types.FunctionType):
                 self._copy(value)
+            else:
+                raise SpecError(
+                    f"the class {target.__qualname__} uses the global {name!r}, which cannot be written as Python code",
+                    expected="globals that are numbers, texts, classes, functions or modules",
+                    received=type(value).__name__,
+                    do="Give it to the class as a parameter or keep it as a buffer",
+                )
 
     def _need_module(self, module: str, name: str) -> None:
         parent, _, last = module.rpartition(".")
@@ -132,6 +139,13 @@ class Sources:
             self.need(parent, name)
         else:
             self.need(module, alias=name)
+
+
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    """Names that a piece of code reads from its module; a parameter may have the name of a global."""
+    whole = table.get_type() == "module"
+    own = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (whole or s.is_global())}
+    return own.union(*(_globals(child) for child in table.get_children()))
 
 
 def _importable(module: str, target: Any) -> bool:
