@@ -12,11 +12,13 @@ steps are so short that it pays to take them together. Where single batches are 
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import logging
 import os
 import shutil
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 __all__ = ["Turbo", "reason_against"]
 
 STEPS_PER_CALL = 5
-_COLD, _WARM = 60.0, 6.0  # s to compile without and with torch's cache, before anything was measured
+_COLD, _WARM = 75.0, 8.0  # s to compile without and with torch's cache, beside a training on two CPUs
 _SLOWED = 2.3  # what an eager step takes, relative, while another thread compiles on two CPUs
-_SHARE = 0.6  # what a compiled step takes, relative
+_SHARE = 0.8  # what a compiled step takes, relative, with half of the usual gain
+_LATE = 2.0  # compiling may take so many times what is expected
+_TURN = 50  # steps of either kind in turn, before it is decided which are quicker
 _KEPT: dict[str, CompiledSteps] = {}
 _kept_lock = threading.Lock()
 _log = logging.getLogger(__name__)
@@ -96,6 +100,8 @@ class Turbo:
         self._rate: tuple[float, Tensor] | None = None
         self._key = _key(engine, steps)
         self._size = engine.feed.batch_size
+        trusted = engine.settings.compile is True or engine.device.type != "cpu"
+        self._trial = None if trusted else Trial()
 
     def decide(self) -> bool:
         """Starts to compile where that shortens the expected time, or where it was asked for."""
@@ -162,10 +168,21 @@ class Turbo:
             return None
         if engine.log_every - self.waiting < self.steps:
             return None
+        if self._trial is not None and not self._take_turn(self._trial):
+            return None
         rates = self._rates()
         x, y = feed.take(count)
         losses, outputs = self._function(_optimizer(engine), self._shaped(x), self._shaped(y), rates)
         return losses, outputs, y
+
+    def _take_turn(self, trial: Trial) -> bool:
+        """Whether compiled steps are next; goes back to eager ones for good where those were quicker."""
+        compiled = trial.compiled_next(self.engine.progress.step)
+        if trial.decided:
+            self._trial = None
+            if not compiled:
+                self.engine.turbo = None
+        return compiled
 
     @property
     def waiting(self) -> int:
@@ -191,6 +208,32 @@ class Turbo:
             self.engine.turbo = None
 
 
+class Trial:
+    """Lets compiled and eager steps take turns, twice each, and finds out which are quicker.
+
+    Attributes:
+        decided: Whether that is known.
+    """
+
+    def __init__(self) -> None:
+        self.decided = False
+        self._begin: tuple[float, int] | None = None
+        self._times: list[float] = []  # s a step: compiled, eager, compiled, eager
+
+    def compiled_next(self, step: int) -> bool:
+        """Whether the next steps are to be compiled ones; `step` have been trained so far."""
+        now = time.perf_counter()
+        if self._begin is None:
+            self._begin = now, step
+        elif step - self._begin[1] >= _TURN:
+            self._times.append((now - self._begin[0]) / (step - self._begin[1]))
+            self._begin = now, step
+        if len(self._times) < 4:
+            return len(self._times) % 2 == 0
+        self.decided = True
+        return min(self._times[::2]) < min(self._times[1::2])
+
+
 def _compile(key: str, function: CompiledSteps, x: Tensor, y: Tensor) -> None:
     start = time.perf_counter()
     try:
@@ -204,12 +247,13 @@ def _compile(key: str, function: CompiledSteps, x: Tensor, y: Tensor) -> None:
 
 
 def pays(left: float, cost: float) -> bool:
-    """Whether compiling for `cost` seconds beside a training with `left` eager seconds to go ends sooner.
+    """Whether compiling for `cost` seconds beside a training with `left` eager seconds to go loses no time.
 
-    While it compiles, the training is slowed; afterwards each step takes a part of its time. A tenth must be gained.
+    While it compiles, the training is slowed; afterwards each step takes a part of its time. That must come out even
+    where compiling takes twice as long as expected and brings half of what it usually does.
     """
-    done_meanwhile = cost / _SLOWED
-    return cost + max(0.0, left - done_meanwhile) * _SHARE < 0.9 * left
+    late = _LATE * cost
+    return late + max(0.0, left - late / _SLOWED) * _SHARE < left
 
 
 def _optimizer(engine: Engine) -> FusedOptimizer:
@@ -236,9 +280,17 @@ def _notes() -> Path:
     return cache_dir() / "compiled.json"
 
 
+def _marker(key: str) -> Path:
+    """A file in torch's cache that says that a function was compiled; gone where the cache was cleared."""
+    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    return Path(folder or Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}") / f"lepton-{key}"
+
+
 def _expected(key: str) -> float:
-    """Seconds that compiling will take: what it took here before, halved for torch's cache, or a guess."""
+    """Seconds that compiling will take: less than it took here before where torch's cache has it, or a guess."""
     try:
+        if not _marker(key).exists():  # torch keeps its cache among the temporary files
+            return _COLD
         notes = json.loads(_notes().read_text(encoding="utf-8"))
         return max(_WARM, 0.2 * float(notes["seconds"][key]))
     except (OSError, ValueError, KeyError, TypeError):
@@ -255,5 +307,7 @@ def _remember(key: str, seconds: float) -> None:
             known = {}
         known[key] = seconds
         path.write_text(json.dumps({"seconds": dict(list(known.items())[-200:])}), encoding="utf-8")
-    except OSError:
+        _marker(key).parent.mkdir(parents=True, exist_ok=True)
+        _marker(key).touch()
+    except (OSError, KeyError):  # no disk, or a user without a name
         return

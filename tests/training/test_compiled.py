@@ -3,6 +3,9 @@
 The tests put the function itself in the place of what `torch.compile` makes of it: compiling takes a minute.
 """
 
+import shutil
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -29,6 +32,7 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "compile", compile_nothing)
     monkeypatch.setattr(turbo, "_KEPT", {})
     monkeypatch.setattr(turbo, "cache_dir", lambda: tmp_path)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
     return made
 
 
@@ -130,9 +134,53 @@ def test_a_compiler_that_fails_is_not_noticed(blobs, mlp, monkeypatch, tmp_path)
 def test_it_pays_for_long_trainings_only():
     assert not turbo.pays(left=5.0, cost=60.0)
     assert not turbo.pays(left=60.0, cost=60.0)
+    assert not turbo.pays(left=200.0, cost=60.0)
     assert turbo.pays(left=600.0, cost=60.0)
-    assert turbo.pays(left=30.0, cost=6.0)
-    assert not turbo.pays(left=5.0, cost=6.0)
+    assert turbo.pays(left=60.0, cost=6.0)
+    assert not turbo.pays(left=20.0, cost=6.0)
+
+
+@pytest.mark.parametrize("cost", [6.0, 75.0])
+def test_where_compiling_takes_twice_as_long_no_time_is_lost(cost):
+    for left in range(1, 2000):
+        if turbo.pays(float(left), cost):
+            assert 2 * cost + (left - 2 * cost / 2.3) * 0.8 <= left
+
+
+@pytest.mark.parametrize(("compiled", "kept"), [(0.5, True), (2.0, False)])
+def test_the_quicker_kind_of_steps_is_kept(monkeypatch, compiled, kept):
+    now, trial, step = [0.0], turbo.Trial(), 0
+    monkeypatch.setattr(turbo.time, "perf_counter", lambda: now[0])
+    taken = []
+    while not trial.decided:
+        taken.append(trial.compiled_next(step))
+        count, seconds = (5, compiled) if taken[-1] else (1, 1.0)
+        step, now[0] = step + count, now[0] + count * seconds
+    assert taken[-1] is kept
+    assert {True, False} == set(taken)
+    assert step < 300
+
+
+def test_compiled_steps_that_are_slower_are_given_up(calls, blobs, mlp):
+    def slow(*args):
+        time.sleep(0.02)
+        return taken_over(*args)
+
+    fit(mlp(), blobs, True)
+    (kept,) = turbo._KEPT.values()
+    taken_over, kept._function = kept._function, slow
+    calls.clear()
+    run = fit(mlp(), blobs, "auto", epochs=60)
+    assert run.status.step == 600
+    assert 10 < len(calls) < 40  # two turns of 50 steps, five a call
+
+
+def test_a_cleared_cache_is_not_counted_on(calls, blobs, mlp, tmp_path):
+    fit(mlp(), blobs, True)
+    key = next(iter(turbo._KEPT))
+    assert turbo._expected(key) == turbo._WARM
+    shutil.rmtree(tmp_path / "inductor")
+    assert turbo._expected(key) == turbo._COLD
 
 
 def test_what_compiling_took_is_remembered(calls, blobs, mlp):
