@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 
 __all__ = ["add_parser", "main"]
 
@@ -32,6 +33,6 @@ def main(options: argparse.Namespace) -> int:
     elif frame.empty:
         print(f"No runs in {workspace.folder} yet. Train one: lepton-lab train SPEC.json --data mnist-sample")
     else:
-        frame["created"] = frame["created"].dt.tz_convert(None).dt.strftime("%Y-%m-%d %H:%M")
+        frame["created"] = frame["created"].dt.tz_convert(datetime.now().astimezone().tzinfo).dt.strftime("%Y-%m-%d %H:%M")
         print(frame[list(_SHOWN)].to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     return 0
