@@ -33,6 +33,7 @@ def main(options: argparse.Namespace) -> int:
     elif frame.empty:
         print(f"No runs in {workspace.folder} yet. Train one: lepton-lab train SPEC.json --data mnist-sample")
     else:
-        frame["created"] = frame["created"].dt.tz_convert(datetime.now().astimezone().tzinfo).dt.strftime("%Y-%m-%d %H:%M")
+        here = datetime.now().astimezone().tzinfo
+        frame["created"] = frame["created"].dt.tz_convert(here).dt.strftime("%Y-%m-%d %H:%M")
         print(frame[list(_SHOWN)].to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"))
     return 0
