@@ -1,11 +1,10 @@
 """Time and peak memory of `load_table` on a large CSV, beside `pandas.read_csv` alone.
 
-    python tests/benchmarks/bench_table.py [ROWS] [COLUMNS]
-
-Each loader runs in a process of its own, so that its peak is its own; what importing takes is measured and
+Each loader runs in a process of its own, in turn, so that its peak is its own; what importing takes is measured and
 subtracted from neither, but shown.
 """
 
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -47,18 +46,28 @@ def measure(code: str) -> tuple[float, float]:
     return float(out[-2]), float(out[-1])
 
 
-def main() -> None:
-    rows, columns = (int(value) for value in (sys.argv[1:] + ["1000000", "50"][len(sys.argv) - 1 :])[:2])
+def run(rows: int = 1_000_000, columns: int = 50, rounds: int = 3) -> list[dict]:
+    """Medians of the rounds: seconds, peaks, and their ratios to pandas alone."""
+    seconds: dict[str, list[float]] = {name: [] for name in LOADERS}
+    peaks: dict[str, list[float]] = {name: [] for name in LOADERS}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         write(path, rows, columns)
-        print(f"{rows:,} × {columns}, {path.stat().st_size / 2**20:.0f} MiB")
-        results = {name: measure(code.format(path=str(path))) for name, code in LOADERS.items()}
-    time_of, peak_of = results["pandas.read_csv"]
-    for name, (seconds, peak) in results.items():
-        times = f"{seconds:7.2f} s ({seconds / time_of:.2f} ×)"
-        print(f"{name:<16} {times}   peak {peak:7.0f} MiB ({peak / peak_of:.2f} ×)")
-
-
-if __name__ == "__main__":
-    main()
+        size = path.stat().st_size / 2**20
+        for _ in range(rounds):
+            for name, code in LOADERS.items():
+                taken, peak = measure(code.format(path=str(path)))
+                seconds[name].append(taken)
+                peaks[name].append(peak)
+    table = f"CSV of {rows:,} × {columns}, {size:.0f} MiB"
+    ratios = [ours / pandas for ours, pandas in zip(seconds["load_table"], seconds["pandas.read_csv"], strict=True)]
+    found = [
+        {"what": f"{table}: load_table / pandas.read_csv", "value": statistics.median(ratios), "unit": "× its time"}
+    ]
+    ratios = [ours / pandas for ours, pandas in zip(peaks["load_table"], peaks["pandas.read_csv"], strict=True)]
+    found.append({"what": "the same", "value": statistics.median(ratios), "unit": "× its peak memory"})
+    for name in LOADERS:
+        if name != "imports only":
+            found.append({"what": name, "value": statistics.median(seconds[name]), "unit": "s"})
+        found.append({"what": f"{name}: peak", "value": statistics.median(peaks[name]), "unit": "MiB"})
+    return found
