@@ -1,6 +1,7 @@
 """Keras's dialect on the same engine."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,4 +158,13 @@ def test_the_progress_line():
     live = io.StringIO()
     follow(m.start(X, Y, epochs=3, record=False), 1, live)
     assert live.getvalue().count("\n") == 3
-    assert resolve_verbose("auto", stream) == (0 if "ipykernel" in __import__("sys").modules else 2)
+    assert resolve_verbose("auto", stream) == 2
+
+
+def test_a_notebook_shows_no_progress_unless_asked(monkeypatch):
+    import IPython
+
+    assert resolve_verbose("auto", io.StringIO()) == 2
+    monkeypatch.setattr(IPython, "get_ipython", lambda: SimpleNamespace(kernel=object()))
+    assert resolve_verbose("auto", io.StringIO()) == 0
+    assert resolve_verbose(1, io.StringIO()) == 1
