@@ -26,8 +26,8 @@ MNIST_MLP = Recipe(
         "batch_size": 64,
     },
     accuracy=0.9862,
-    measured="median of 5 seeds, 98.51 % to 98.66 %; all 60,000 training images. Chosen among some 35 settings on 10,000 "
-    "training images; the test set was looked at once before, for earlier settings, and then once a seed",
+    measured="median of 5 seeds, 98.51 % to 98.66 %; all 60,000 training images. Chosen among some 35 settings on "
+    "10,000 training images; the test set was looked at once before, for earlier settings, and then once a seed",
 )
 
 MNIST_MLP_PLAIN = Recipe(
@@ -45,6 +45,6 @@ MNIST_MLP_PLAIN = Recipe(
         "batch_size": 64,
     },
     accuracy=0.9819,
-    measured="median of 5 seeds, 98.16 % to 98.24 %; all 60,000 training images. Chosen among some 35 settings on 10,000 "
-    "training images; the test set was looked at once before, for earlier settings, and then once a seed",
+    measured="median of 5 seeds, 98.16 % to 98.24 %; all 60,000 training images. Chosen among some 35 settings on "
+    "10,000 training images; the test set was looked at once before, for earlier settings, and then once a seed",
 )
