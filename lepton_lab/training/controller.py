@@ -35,14 +35,14 @@ class Controller:
     def __init__(self, run: Run, plan: Plan, engine: Engine, loop: Loop) -> None:
         self.run, self.plan, self.engine, self.loop = run, plan, engine, loop
         self._paused = False
-        self._left: int | None = None  # batches until the next pause, while single steps were ordered
+        self._until: int | None = None  # the step after which to pause again, while single steps were ordered
         if run.held_back:
             run.controls.poke()
 
     @property
     def stepping(self) -> bool:
         """Whether single batches were ordered, so that no call may train several."""
-        return self._left is not None
+        return self._until is not None
 
     def obey(self) -> None:
         """Obeys everything that waits; returns when the next batch may be trained.
@@ -50,13 +50,13 @@ class Controller:
         Raises:
             Stopped: The training is to end.
         """
-        self._count_down()
+        if self._until is not None and self.engine.progress.step >= self._until:
+            self._until, self._paused = None, True
         self._take()
         if not self._paused:
             return
-        self.loop.read_back()
+        self.loop.read_back(RunState.PAUSED)
         self.engine.clock.stop()
-        self.run.publish(state=RunState.PAUSED)
         try:
             while self._paused:
                 self.run.controls.wait(1.0)
@@ -64,13 +64,6 @@ class Controller:
         finally:
             self.engine.clock.start()
         self.run.publish(state=RunState.RUNNING)
-
-    def _count_down(self) -> None:
-        if self._left is None:
-            return
-        self._left -= 1
-        if self._left <= 0:
-            self._left, self._paused = None, True
 
     def _take(self) -> None:
         commands = [*self.run.held_back, *self.run.controls.take()]
@@ -81,16 +74,17 @@ class Controller:
             request.ready.set()
         for command in commands:
             self._one(command)
-        if self._left is not None:
+        if self._until is not None:
             self.run.controls.poke()
 
     def _one(self, command: Command) -> None:
         if command.name == "pause":
-            self._paused, self._left = True, None
+            self._paused, self._until = True, None
         elif command.name == "resume":
-            self._paused, self._left = False, None
+            self._paused, self._until = False, None
         elif command.name == "step":
-            self._paused, self._left = False, max(1, int(command.args.get("count", 1)))
+            count = max(1, int(command.args.get("count", 1)))
+            self._paused, self._until = False, self.engine.progress.step + count
         elif command.name == "stop":
             self._paused = False
             self.run.publish(state=RunState.STOPPING)

@@ -156,13 +156,19 @@ class Loop:
             self.read_back()
         return True
 
-    def read_back(self) -> None:
+    def read_back(self, state: RunState | None = None) -> None:
         """Brings losses and metrics of the last steps over in one transfer; looks for NaN; records and publishes.
+
+        Args:
+            state: The state that the run is in from now on, published as one with its step; None where it stays.
 
         Raises:
             NonFiniteError: Something is not finite; the weights are those of the last good step.
         """
+        change: dict[str, Any] = {} if state is None else {"state": state}
         if not self.losses:
+            if change:
+                self.run.publish(**change)
             return
         engine, progress, count = self.engine, self.progress, len(self.losses)
         parts = [torch.stack(self.losses).float()]
@@ -190,10 +196,13 @@ class Loop:
         seconds, elapsed = engine.clock.lap()
         speed = samples / seconds if seconds > 0 else 0.0
         self._clear()
-        self._record(total / samples, window, grad_norm, speed, elapsed)
+        self._record(total / samples, window, grad_norm, speed, elapsed, change)
         engine.after_reading()
 
-    def _record(self, loss: float, window: dict[str, float], grad_norm: float, speed: float, elapsed: float) -> None:
+    def _record(
+        self, loss: float, window: dict[str, float], grad_norm: float, speed: float, elapsed: float,
+        change: dict[str, Any],
+    ) -> None:  # fmt: skip
         engine, progress, run = self.engine, self.progress, self.run
         share = engine.feed.position / engine.feed.samples
         metrics = [window.get(name, math.nan) for name in engine.metrics.names]
@@ -205,7 +214,7 @@ class Loop:
         run.publish(
             epoch=progress.epoch, step=progress.step, steps=steps, loss=loss,
             metrics={**run.status.metrics, **window}, lr=lr, batch_size=engine.feed.batch_size,
-            samples_per_s=speed, elapsed_s=elapsed, eta_s=left / speed if speed > 0 else None,
+            samples_per_s=speed, elapsed_s=elapsed, eta_s=left / speed if speed > 0 else None, **change,
         )  # fmt: skip
 
     def _clear(self) -> None:

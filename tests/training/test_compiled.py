@@ -236,14 +236,14 @@ def test_single_steps_are_single_beside_compiled_ones(calls, blobs, mlp):
     while run.status.step < 50:
         run._done.wait(0.01)
     run.pause()
-    for count in (1, 3):
-        while run.state != "paused":
-            run._done.wait(0.005)
-        before = run.status.step
+    while (status := run.status).state != "paused":
+        run._done.wait(0.005)
+    for count in (1, 3, 7, 12):  # an epoch has ten steps: some go over its end
+        before = status.step
         run.step(count)
-        while run.status.step == before or run.state != "paused":
+        while (status := run.status).step == before or status.state != "paused":
             run._done.wait(0.005)
-        assert run.status.step == before + count
+        assert status.step == before + count
     run.stop()
     run.wait(10)
 

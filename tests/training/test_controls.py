@@ -54,6 +54,17 @@ def until(run, state, gate=None):
     raise AssertionError(f"{run.state}, not {state}: {run.exception()!r}")
 
 
+def paused_at(run, step):
+    """Waits until a run has paused after its step number `step`; one status is looked at as a whole."""
+    status = run.status
+    for _ in range(2000):
+        status = run.status
+        if status.step >= step and status.state is RunState.PAUSED:
+            break
+        run._done.wait(0.01)
+    assert (status.step, status.state) == (step, RunState.PAUSED), run.exception()
+
+
 def finish(run, gate):
     run.stop()
     gate.permits.release(1000)
@@ -69,19 +80,11 @@ def test_pause_step_resume_each_take_one_batch(gated):
     run.step()
     assert gate.arrived.acquire(timeout=20)
     gate.permits.release()
-    until(run, RunState.PAUSED)
-    for _ in range(200):
-        if run.status.step == 2:
-            break
-        run._done.wait(0.01)
-    assert run.status.step == gate.count == 2
+    paused_at(run, 2)
     run.step(3)
     gate.permits.release(3)
-    for _ in range(500):
-        if run.status.step == 5 and run.state is RunState.PAUSED:
-            break
-        run._done.wait(0.01)
-    assert run.status.step == gate.count == 5
+    paused_at(run, 5)
+    assert gate.count == 5
     run.resume()
     gate.permits.release(4)
     for _ in range(500):
@@ -89,6 +92,31 @@ def test_pause_step_resume_each_take_one_batch(gated):
             break
         run._done.wait(0.01)
     assert gate.count >= 9
+    finish(run, gate)
+
+
+def test_steps_over_the_end_of_an_epoch_are_all_taken(gated):
+    run, gate = gated()
+    run.pause()
+    gate.permits.release(1000)
+    until(run, RunState.PAUSED)
+    for count, after in ((8, 9), (3, 12)):  # an epoch has ten batches
+        run.step(count)
+        paused_at(run, after)
+    finish(run, gate)
+
+
+def test_the_state_is_running_while_single_steps_are_taken(gated):
+    run, gate = gated()
+    run.pause()
+    gate.permits.release()
+    until(run, RunState.PAUSED)
+    run.step(3)
+    for _ in range(3):
+        assert gate.arrived.acquire(timeout=20)
+        assert run.state is RunState.RUNNING
+        gate.permits.release()
+    paused_at(run, 4)
     finish(run, gate)
 
 
