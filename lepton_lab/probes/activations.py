@@ -1,0 +1,162 @@
+"""Probes of what layers put out: mean, spread, zeros, saturation, histogram, dead units."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lepton_lab.probes.base import Moment, Probe, Sums, register_probe
+from lepton_lab.probes.histograms import SIGNED, signed
+from lepton_lab.probes.layers import Layer, Layers
+
+__all__ = ["ActHist", "ActMean", "ActSaturated", "ActStd", "ActZero", "Dead", "add_sums"]
+
+_SATURATED = 0.015  # share of its range by which an output may miss a limit: |tanh| > 0.97
+_WINDOW = 8
+
+
+def add_sums(known: Sums | None, output: Tensor, axis: int, never_negative: bool) -> Sums:
+    """Sums over an output by unit, added to those of earlier calls of the same layer in this pass."""
+    y = output.detach().float()
+    other = [d for d in range(y.dim()) if d != axis]
+    # On a CPU sums of floats are twenty times quicker than counting; they are exact up to 2**24.
+    sign = y.sign() if never_negative else y.sign().abs_()
+    total, nonzero = (y.sum(other), sign.sum(other)) if other else (y, sign)
+    square = torch.linalg.vector_norm(y).square()
+    if known is None:
+        return Sums(total, nonzero, square, y.numel())
+    if known.total.shape != total.shape:  # one layer used for inputs of different sizes: only sums over all units
+        total, nonzero = total.sum().reshape(1), nonzero.sum().reshape(1)
+        known = Sums(known.total.sum().reshape(1), known.nonzero.sum().reshape(1), known.square, known.count)
+    return Sums(known.total + total, known.nonzero + nonzero, known.square + square, known.count + y.numel())
+
+
+@register_probe
+class ActMean(Probe):
+    """Mean of each layer's outputs."""
+
+    name, unit = "act_mean", "output"
+    needs = frozenset({"sums"})
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        return moment.spread({i: s.total.sum() / s.count for i, s in moment.sums.items()})
+
+
+@register_probe
+class ActStd(Probe):
+    """Standard deviation of each layer's outputs, over all samples and units."""
+
+    name, unit = "act_std", "output"
+    needs = frozenset({"sums"})
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        found = {}
+        for i, s in moment.sums.items():
+            mean = s.total.sum() / s.count
+            found[i] = (s.square / s.count - mean.square()).clamp_min(0).sqrt()
+        return moment.spread(found)
+
+
+@register_probe
+class ActZero(Probe):
+    """Share of each layer's outputs that are exactly 0."""
+
+    name, unit = "act_zero", "share"
+    needs = frozenset({"sums"})
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        return moment.spread({i: 1 - s.nonzero.sum() / s.count for i, s in moment.sums.items()})
+
+
+@register_probe
+class ActSaturated(Probe):
+    """Share of outputs near a limit of their activation function; NaN for layers without limits.
+
+    Near is within 1.5 % of the range: |tanh(x)| > 0.97, a sigmoid below 0.015 or above 0.985, where the derivative
+    has fallen to a seventeenth of its largest value. For a ReLU see `act_zero`; of a ReLU6 only the upper limit counts.
+    """
+
+    name, unit = "act_saturated", "share"
+
+    @override
+    def begin(self, layers: Layers) -> None:
+        self._found: dict[int, tuple[Tensor, int]] = {}
+
+    @override
+    def observe(self, layer: Layer, output: Tensor) -> None:
+        if layer.limits is None:
+            return
+        low, high = layer.limits
+        near = (output.detach().float() - (low + high) / 2).abs_().sub_((high - low) * (0.5 - _SATURATED))
+        count = near.sign_().add_(1).sum() / 2
+        known, size = self._found.get(layer.index, (0.0, 0))
+        self._found[layer.index] = count + known, size + output.numel()
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        found, self._found = self._found, {}
+        return moment.spread({i: count / size for i, (count, size) in sorted(found.items())})
+
+
+@register_probe
+class ActHist(Probe):
+    """Histogram of each layer's outputs: shares in bins between powers of four, with their sign."""
+
+    name, unit = "act_hist", "share"
+    edges = SIGNED
+
+    @override
+    def begin(self, layers: Layers) -> None:
+        self._found: dict[int, tuple[Tensor, int]] = {}
+
+    @override
+    def observe(self, layer: Layer, output: Tensor) -> None:
+        counts = signed([output], [0], 1)[0] * output.numel()
+        known, size = self._found.get(layer.index, (0.0, 0))
+        self._found[layer.index] = counts + known, size + output.numel()
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        found, self._found = self._found, {}
+        return moment.spread({i: counts / size for i, (counts, size) in sorted(found.items())}) if found else None
+
+
+@register_probe
+class Dead(Probe):
+    """Share of each layer's units whose outputs were exactly 0 for every sample of the last measured batches.
+
+    A unit is a channel of an image or a feature of a vector. NaN until the window is full: a unit that is silent in
+    one batch is not dead.
+
+    Args:
+        schedule: See `Probe`.
+        window: Measured batches that a unit must be silent for.
+    """
+
+    name, unit = "dead", "share"
+    needs = frozenset({"sums"})
+
+    def __init__(self, schedule: object = None, window: int = _WINDOW) -> None:
+        super().__init__(schedule)  # type: ignore[arg-type]
+        self.window = window
+
+    @override
+    def begin(self, layers: Layers) -> None:
+        self._silent: dict[int, Tensor] = {}
+
+    @override
+    def compute(self, moment: Moment) -> Tensor | None:
+        found = {}
+        for i, s in moment.sums.items():
+            before = self._silent.get(i)
+            if before is None or before.shape[1:] != s.nonzero.shape:
+                before = torch.zeros(2, *s.nonzero.shape, device=s.nonzero.device)
+            seen, silent = before[0] + 1, (before[1] + 1) * (s.nonzero == 0)
+            self._silent[i] = torch.stack([seen, silent])
+            share = (silent >= self.window).float().mean()
+            found[i] = torch.where(seen[0] >= self.window, share, torch.nan)
+        return moment.spread(found)
