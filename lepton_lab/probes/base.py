@@ -131,7 +131,7 @@ class Probe(ABC):
         unit: Unit of the values.
         edges: Edges of the bins of a histogram; empty otherwise.
         needs: What has to be there beside the forward pass: "sums", "grads", "previous", "update", "halves",
-            "outputs".
+            "outputs", "after" (the step is over).
         schedule: When it would like to measure.
     """
 

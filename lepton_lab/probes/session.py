@@ -19,6 +19,8 @@ from lepton_lab.probes.schedules import NEVER, Place
 
 __all__ = ["Session", "Watch"]
 
+_LATE = frozenset({"update", "after"})
+
 
 class Watch:
     """Hooks that look at every watched layer's outputs while it is open, and are gone afterwards.
@@ -27,6 +29,10 @@ class Watch:
         session: Whose probes look.
         sums: Whether sums over the outputs are wanted.
         observers: Probes that look themselves.
+
+    Attributes:
+        sums: The sums by number of layer, once closed.
+        seconds: Time that the hooks took.
     """
 
     def __init__(self, session: Session, sums: bool, observers: list[Probe]) -> None:
@@ -39,7 +45,6 @@ class Watch:
         self._handles: list[Any] = []
 
     def __enter__(self) -> Watch:
-        start = time.perf_counter()
         layers = self.session.layers
         try:
             if not layers.ordered:
@@ -51,7 +56,6 @@ class Watch:
         except BaseException:
             self._remove()
             raise
-        self.seconds += time.perf_counter() - start
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,13 +65,11 @@ class Watch:
         """Takes all hooks away; a second call does nothing."""
         if not self._handles:
             return
-        start = time.perf_counter()
         self._remove()
         layers = self.session.layers
         layers.order_by(self._called)
         found = {layer.index: self._by_path[layer.path] for layer in layers.watched if layer.path in self._by_path}
         self.sums = dict(sorted(found.items()))
-        self.seconds += time.perf_counter() - start
 
     def _hook(self, part: nn.Module, look: Callable[..., None]) -> None:
         self._handles.append(part.register_forward_hook(look))
@@ -136,6 +138,7 @@ class Session:
         self._problem = problem
         self._last: dict[str, int] = {}
         self._wish: dict[str, int] = {}
+        self._found: list[tuple[Probe, Tensor]] = []
         self._waiting: list[tuple[Transfer, int, float, Layout]] = []
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         for probe in self.probes:
@@ -170,12 +173,14 @@ class Session:
         observers = [p for p in chosen if type(p).observe is not Probe.observe]
         return Watch(self, any("sums" in p.needs for p in chosen), observers)
 
-    def finish(self, moment: Moment, epoch: float) -> None:
-        """Computes everything on the device, and sends it off in one transfer."""
-        columns: list[tuple[Probe, tuple[int, ...]]] = []
-        values: list[Tensor] = []
+    def compute(self, moment: Moment, *, late: bool) -> None:
+        """Lets the probes compute on the device: those that need the finished step `late`, the others before.
+
+        Gradients may be clipped in place between the two.
+        """
         for probe in self.chosen(moment.step):
-            self._last[probe.name] = moment.step
+            if (not probe.needs.isdisjoint(_LATE)) is not late:
+                continue
             try:
                 with torch.no_grad():
                     found = probe.compute(moment)
@@ -183,12 +188,32 @@ class Session:
                 self.drop(probe, error)
                 continue
             if found is not None:
-                columns.append((probe, tuple(found.shape)))
-                values.append(found.detach().float().reshape(-1))
-        if values:
-            layout = self._layout(columns)
-            if sum(c.size for c in layout) == sum(len(v) for v in values):
-                self._waiting.append((Transfer(torch.cat(values)), moment.step, epoch, layout))
+                self._found.append((probe, found.detach().float()))
+
+    def finish(self, step: int, epoch: float) -> None:
+        """Sends everything that was computed off in one transfer."""
+        found, self._found = self._found, []
+        for probe in self.chosen(step):
+            self._last[probe.name] = step
+        good = []
+        for probe, values in found:
+            if values.dim() < 1 or len(values) != len(probe.labels(self.layers)):
+                shape = f"{tuple(values.shape)} for {len(probe.labels(self.layers))} labels"
+                self.drop(probe, ValueError(f"it computed values of shape {shape}"))
+            elif len(values):
+                good.append((probe, values))
+        if good:
+            layout = self._layout([(probe, tuple(values.shape)) for probe, values in good])
+            flat = torch.cat([values.reshape(-1) for _, values in good])
+            self._waiting.append((Transfer(flat), step, epoch, layout))
+        for probe in self.probes:
+            frames = getattr(probe, "frames", None)
+            if frames is not None and self._last.get(probe.name) == step:
+                self.log.set_frames(frames)
+
+    def forget(self) -> None:
+        """Drops what was computed of a step that did not come to its end."""
+        self._found.clear()
 
     def collect(self, *, wait: bool = False) -> None:
         """Takes what has arrived into the record."""

@@ -72,6 +72,8 @@ class Controller:
             self.loop.read_back()
             request.snapshot = self.engine.snapshot()
             request.ready.set()
+        for call in self.plan.take_calls():
+            call.run()
         for command in commands:
             self._one(command)
         if self._until is not None:

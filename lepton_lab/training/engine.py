@@ -37,6 +37,7 @@ from lepton_lab.training.validate import measure
 
 if TYPE_CHECKING:
     from lepton_lab.training.plan import Plan
+    from lepton_lab.training.probing import Probing
     from lepton_lab.training.run import Run
 
 __all__ = ["Engine"]
@@ -71,6 +72,7 @@ class Engine:
         self.options = StepOptions()
         self.guard: Guard | None = None
         self.turbo: Turbo | None = None
+        self.probing: Probing | None = None
         self.waiting: Callable[[], int] = lambda: 0
         self.writer: CheckpointWriter | None = None
         self.device = torch.device("cpu")
@@ -120,12 +122,19 @@ class Engine:
         self._warm_up()
         if self.plan.start is not None:
             load_snapshot(self, self.plan.start)
+        if self.plan.probes:
+            from lepton_lab.training.probing import Probing
+
+            self.probing = Probing(self, self.plan.probes, run.probes, settings.probe_budget, self._tell_of_probe)
         if reason_against(self) is None:
             self.turbo = Turbo(self)
             if not self.turbo.decide():
                 self.turbo = None
         if run.folder is not None:
             self.writer = CheckpointWriter(run.folder / "checkpoints")
+
+    def _tell_of_probe(self, message: str) -> None:
+        self.run.history.add_event("probe", message, step=self.progress.step)
 
     def _make_monitor(self) -> None:
         settings = self.settings
@@ -379,6 +388,8 @@ class Engine:
         Side effects: gradients are forgotten.
         """
         self.turbo = None
+        if self.probing is not None:
+            self.probing.close()
         if self.writer is not None:
             self.writer.close()
         module = self.plan.module

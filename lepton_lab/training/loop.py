@@ -96,14 +96,17 @@ class Loop:
         engine, controls, progress = self.engine, self.run.controls, self.progress
         feed, callbacks = engine.feed, engine.callbacks
         losses, outputs, targets, sizes = self.losses, self.outputs, self.targets, self.sizes
-        keep, moving = self.keep_outputs, engine.schedule.changes
+        keep, moving, probing = self.keep_outputs, engine.schedule.changes, engine.probing
         before, after = callbacks.has("on_train_batch_begin"), callbacks.has("on_train_batch_end")
         next_batch = feed.next
         while True:
             if controls.pending:
                 self.controller.obey()
-            if engine.turbo is not None and engine.turbo.ready and not self.controller.stepping and self._turbo():
-                continue
+            if engine.turbo is not None and engine.turbo.ready and not self.controller.stepping:
+                if probing is not None and progress.step >= probing.at:
+                    probing.aside()
+                if self._turbo():
+                    continue
             batch = next_batch()
             if batch is None:
                 return
@@ -113,7 +116,10 @@ class Loop:
             if before:
                 callbacks.call("on_train_batch_begin", engine.batch_index(len(y)), self.logs)
             try:
-                loss, output = engine.step(x, y)
+                if probing is not None and progress.step >= probing.at:
+                    loss, output = probing.step(x, y)
+                else:
+                    loss, output = engine.step(x, y)
             except UnusualStep:
                 loss, output = self._not_finite((x, y))
             except (RuntimeError, MemoryError) as error:
@@ -178,6 +184,8 @@ class Loop:
             output, target = torch.cat(self.outputs), torch.cat(self.targets)
             extras = engine.metrics.update(output, target)
             elements = engine.metrics.elements(output, target)
+            if engine.probing is not None:
+                engine.probing.saw(output, target)
         norm = engine.options.grad_norm
         health = torch.stack(torch._foreach_norm(engine.watched)).sum() if engine.watched else parts[0].new_zeros(())
         parts.append(torch.stack([health.float(), (norm if norm is not None else health).float()]))
@@ -197,6 +205,8 @@ class Loop:
         speed = samples / seconds if seconds > 0 else 0.0
         self._clear()
         self._record(total / samples, window, grad_norm, speed, elapsed, change)
+        if engine.probing is not None:
+            engine.probing.after_reading(count, seconds)
         engine.after_reading()
 
     def _record(

@@ -17,9 +17,10 @@ from lepton_lab.training.slots import Slots, default_slots
 
 if TYPE_CHECKING:
     from lepton_lab.data import DataBundle
+    from lepton_lab.probes.base import Probe
     from lepton_lab.training.run import Run
 
-__all__ = ["Plan", "Request"]
+__all__ = ["Call", "Plan", "Request"]
 
 
 class Request:
@@ -28,6 +29,28 @@ class Request:
     def __init__(self) -> None:
         self.ready = threading.Event()
         self.snapshot: Snapshot | None = None
+
+
+class Call:
+    """Something that another thread asks the training thread to do between two batches.
+
+    Args:
+        function: What to do.
+    """
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Does it; what it raises belongs to whoever asked."""
+        try:
+            self.result = self._function()
+        except Exception as error:
+            self.error = error
+        self.done.set()
 
 
 @dataclass
@@ -43,12 +66,14 @@ class Plan:
         optimizer: An optimizer, class or function of the user's; None for the one that the settings name.
         metrics: Metrics, by name or as objects.
         callbacks: The user's callbacks.
+        probes: What is measured while it trains.
         start: Where to go on from; None for the beginning.
         slots: Where the run stands in line.
         best: Best weights so far.
         last: Last state of a run that has ended.
         finish: Called in the training thread when the run has ended well.
         requests: Snapshots that others wait for.
+        calls: What others want done between two batches.
     """
 
     data: DataBundle
@@ -59,12 +84,14 @@ class Plan:
     optimizer: Any = None
     metrics: Sequence[Any] = ()
     callbacks: Sequence[Any] = ()
+    probes: Sequence[Probe] = ()
     start: Snapshot | None = None
     slots: Slots = field(default_factory=lambda: default_slots)
     best: Snapshot | None = None
     last: Snapshot | None = None
     finish: Callable[[Plan], None] | None = None
     requests: list[Request] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     def snapshot(self, which: str | int, run: Run) -> Snapshot:
         """See `Run.snapshot`."""
@@ -77,6 +104,11 @@ class Plan:
     def take_requests(self) -> list[Request]:
         """The snapshots that others wait for; each is handed out once."""
         taken, self.requests = self.requests, []
+        return taken
+
+    def take_calls(self) -> list[Call]:
+        """What is to be done between two batches; each is handed out once."""
+        taken, self.calls = self.calls, []
         return taken
 
     def _last(self, run: Run) -> Snapshot:

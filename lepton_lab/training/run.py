@@ -10,12 +10,14 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lepton_lab.errors import TrainingError
+from lepton_lab.probes.log import ProbeLog
 from lepton_lab.training import recording
 from lepton_lab.training.commands import Command, Controls
 from lepton_lab.training.history import History
+from lepton_lab.training.plan import Call, Plan
 from lepton_lab.training.slots import Slots, default_slots
 from lepton_lab.training.status import RunState, RunStatus
 
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 
     from lepton_lab.data import DataBundle
     from lepton_lab.training.checkpoint import Snapshot
-    from lepton_lab.training.plan import Plan
 
 __all__ = ["Run", "active_runs"]
+
+T = TypeVar("T")
 
 _active: weakref.WeakSet[Run] = weakref.WeakSet()
 _active_lock = threading.Lock()
@@ -48,6 +51,7 @@ class Run:
         parent: `{"run", "step"}` of the run that it was forked from or that it continues; None otherwise.
         created: When it was started, Unix time in seconds.
         history: What it measured; see `History`.
+        probes: What its probes measured inside the network; see `ProbeLog`.
         status: What it is doing; replaced whole.
         test_looks: How often `evaluate` has looked at the test set.
         controls: Its orders.
@@ -65,6 +69,7 @@ class Run:
         folder: Path | None = None,
         parent: Mapping[str, Any] | None = None,
         history: History | None = None,
+        probes: ProbeLog | None = None,
     ) -> None:
         self.id = run_id or uuid.uuid4().hex[:12]
         self.name = name or f"run {self.id[:6]}"
@@ -75,6 +80,7 @@ class Run:
         self.parent = dict(parent) if parent is not None else None
         self.created = time.time()
         self.history = history if history is not None else History()
+        self.probes = probes if probes is not None else ProbeLog()
         self.status = RunStatus(epochs=int(self.settings.get("epochs", 0)))
         self.test_looks = 0
         self.controls = Controls()
@@ -155,6 +161,31 @@ class Run:
         if self._error is not None:
             raise self._error
         return self
+
+    def between_batches(self, function: Callable[[], T]) -> T:
+        """Calls `function` in the thread that trains, between two batches, so that it sees weights of one moment.
+
+        Called at once where nothing trains. The training stands still meanwhile: copy, and compute afterwards.
+
+        Raises:
+            TrainingError: The run was not trained in this process.
+            BaseException: What `function` raised.
+        """
+        plan = self._needs_plan()
+        if self._thread is None or self._thread is threading.current_thread() or self._done.is_set():
+            return function()
+        call = Call(function)
+        plan.calls.append(call)
+        self.controls.poke()
+        while not call.done.wait(0.05):
+            if self._done.is_set():  # it ended before it came to this
+                plan.calls.clear()
+                return function()
+            self.controls.poke()
+        if call.error is not None:
+            raise call.error
+        result: T = call.result
+        return result
 
     def exception(self) -> BaseException | None:
         """What the training raised, with its traceback; None where it has not failed."""

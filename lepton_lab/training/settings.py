@@ -57,6 +57,8 @@ class TrainSettings:
         checkpoint_seconds: Seconds between two checkpoints within an epoch; None for none.
         shuffle: Whether each epoch draws a new order.
         validate: Whether to measure on the validation split after each epoch.
+        probes: Names of what is measured inside the network while it trains; None for nothing.
+        probe_budget: Share of the training's time that probes may take, above 0 and at most 1; None for no limit.
     """
 
     loss: str = "auto"
@@ -93,6 +95,8 @@ class TrainSettings:
     checkpoint_seconds: float | None = 30.0
     shuffle: bool = True
     validate: bool = True
+    probes: tuple[str, ...] | None = None
+    probe_budget: float | None = 0.03
 
     def __post_init__(self) -> None:
         self._whole("epochs", 0)
@@ -112,6 +116,9 @@ class TrainSettings:
             raise UnknownNameError("monitor mode", self.monitor_mode, _MONITOR_MODES)
         if isinstance(self.class_weights, str) and self.class_weights != "balanced":
             raise UnknownNameError("kind of class weights", self.class_weights, ("balanced",))
+        self._number("probe_budget", below=1.0 + 1e-9)
+        if self.probe_budget == 0:
+            raise self._bad("probe_budget", "a share above 0 and at most 1, or None for no limit")
         for name in ("compile", "channels_last"):
             if getattr(self, name) not in (True, False, "auto"):
                 raise self._bad(name, 'True, False or "auto"')
@@ -132,6 +139,7 @@ class TrainSettings:
         """Plain data that `from_json` reads."""
         data = asdict(self)
         data["metrics"] = list(self.metrics)
+        data["probes"] = None if self.probes is None else list(self.probes)
         if isinstance(self.class_weights, tuple):
             data["class_weights"] = list(self.class_weights)
         return {"schema_version": SCHEMA_VERSION, **data}
@@ -155,6 +163,8 @@ class TrainSettings:
         given = {k: v for k, v in data.items() if k != "schema_version"}
         if "metrics" in given:
             given["metrics"] = tuple(given["metrics"])
+        if given.get("probes") is not None:
+            given["probes"] = tuple(given["probes"])
         if isinstance(given.get("class_weights"), list):
             given["class_weights"] = tuple(given["class_weights"])
         return cls().changed(**given)

@@ -13,6 +13,7 @@ from torch import nn
 from lepton_lab.data import DataBundle, from_arrays, load_source
 from lepton_lab.errors import TrainingError
 from lepton_lab.network import NetworkSpec
+from lepton_lab.probes.base import PROBES, make_probes
 from lepton_lab.training import recording
 from lepton_lab.training.callbacks import EarlyStopping
 from lepton_lab.training.checkpoint import Snapshot, newest_checkpoint
@@ -30,6 +31,8 @@ from lepton_lab.training.setup import describe_data
 from lepton_lab.training.slots import Slots, default_slots
 
 __all__ = ["StartRequest", "Trainer", "fork_run", "resume_run", "start_spec"]
+
+_AS_BEFORE: Any = object()
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Trainer:
         metrics: Names, torchmetrics metrics or functions of outputs and targets; None chooses by the data's task.
         schedule: Name of a learning-rate schedule, or a dict of its "name" and options.
         callbacks: `Callback`s, or objects with methods of Keras's names.
+        probes: What to measure inside the network while it trains: "standard", names and `Probe`s, or None for
+            nothing. The weights are the same with and without; `probe_budget` limits the share of time.
         **settings: Everything else that `TrainSettings` knows: `momentum`, `weight_decay`, `precision`, `compile`,
             `clip_norm`, `accumulate`, `label_smoothing`, `class_weights`, `ema`, `seed`, `deterministic`, `device`, …
 
@@ -85,6 +90,7 @@ class Trainer:
         metrics: Sequence[Any] | None = None,
         schedule: str | Mapping[str, Any] | None = None,
         callbacks: Sequence[Any] = (),
+        probes: Any = None,
         **settings: Any,
     ) -> None:
         if not isinstance(network, nn.Module | NetworkSpec):
@@ -101,6 +107,8 @@ class Trainer:
         self._metrics = None if metrics is None else tuple([metrics] if isinstance(metrics, str) else metrics)
         for metric in self._metrics or ():
             metric_name(metric)
+        self._probes: Any = probes
+        settings["probes"] = _probe_names(probes)
         if isinstance(loss, str) and loss != "auto":
             LOSSES.entry(loss)
         if isinstance(optimizer, Mapping):
@@ -144,6 +152,7 @@ class Trainer:
         resume_from: Snapshot | None = None,
         history: History | None = None,
         parent: Mapping[str, Any] | None = None,
+        probes: Any = _AS_BEFORE,
         **changes: Any,
     ) -> Run:
         """Starts training in the background and returns at once.
@@ -163,15 +172,21 @@ class Trainer:
             resume_from: A snapshot to go on from.
             history: What the run has measured before.
             parent: Where it was forked from.
+            probes: What to measure in this run, in place of what the trainer was given.
             **changes: Settings to replace for this run.
 
         Raises:
             TrainingError: A run trains this module already.
         """
-        given = {k: v for k, v in {"epochs": epochs, "batch_size": batch_size}.items() if v is not None}
+        given: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
+        given = {k: v for k, v in given.items() if v is not None}
+        if probes is _AS_BEFORE:
+            probes = self._probes
+        else:
+            given["probes"] = _probe_names(probes)
         settings = self.settings.changed(**given, **changes)
         if where != "thread":
-            elsewhere: Run = self._start_elsewhere(where, data, settings, name)
+            elsewhere: Run = self._start_elsewhere(where, data, settings, name, probes)
             return elsewhere
         bundle = as_bundle(data, validation_data)
         if self._run is not None and not self._run.state.ended and self.module is not None and self.spec is None:
@@ -200,6 +215,7 @@ class Trainer:
             optimizer=self._optimizer,
             metrics=metrics,
             callbacks=self.callbacks,
+            probes=make_probes(probes),
             start=resume_from,
             slots=slots or default_slots,
         )
@@ -242,13 +258,14 @@ class Trainer:
             return lambda: module
         return lambda: spec.build(seed=settings.seed)
 
-    def _start_elsewhere(self, where: str, data: Any, settings: TrainSettings, name: str) -> Any:
+    def _start_elsewhere(self, where: str, data: Any, settings: TrainSettings, name: str, probes: Any) -> Any:
         starter = recording.place(where)
-        custom = any(not isinstance(m, str) for m in self._metrics or ()) or bool(self.callbacks)
+        own_probes = not isinstance(probes, str | None) and any(not isinstance(p, str) for p in probes)
+        custom = any(not isinstance(m, str) for m in self._metrics or ()) or bool(self.callbacks) or own_probes
         if self.spec is None or custom or self._loss is not None or self._optimizer is not None:
             raise TrainingError(
                 f"only plain descriptions travel to {where!r}",
-                expected="a NetworkSpec, and losses, optimizers and metrics by name",
+                expected="a NetworkSpec, and losses, optimizers, metrics and probes by name",
                 received="a module" if self.spec is None else "an object of your own",
                 do='Train it here: where="thread"',
             )
@@ -300,6 +317,7 @@ def trainer_of(network: Mapping[str, Any], settings: Mapping[str, Any]) -> Train
     chosen = TrainSettings.from_json(settings)
     trainer = Trainer(NetworkSpec.from_dict(network), metrics=None if chosen.metrics == ("auto",) else chosen.metrics)
     trainer.settings = chosen
+    trainer._probes = _known_probes(chosen)
     return trainer
 
 
@@ -326,7 +344,8 @@ def resume_run(run: Run, *, recorder: recording.Recorder | None = None, data: Da
         bundle = data or load_source(run.data["source"])
         settings = trainer.settings
         names = trainer._metrics if trainer._metrics is not None else default_metrics(str(bundle.task))
-        plan = Plan(data=bundle, settings=settings, build=trainer._builder(settings), metrics=names)
+        probes = make_probes(trainer._probes)
+        plan = Plan(data=bundle, settings=settings, build=trainer._builder(settings), metrics=names, probes=probes)
     if plan.last is not None and run.folder is None:
         snapshot = plan.last
     else:
@@ -335,6 +354,7 @@ def resume_run(run: Run, *, recorder: recording.Recorder | None = None, data: Da
         snapshot, problems = newest_checkpoint(run.folder / "checkpoints")
     plan.start, plan.last = snapshot, None
     run.history = run.history.truncated(int(snapshot.about["step"]), int(snapshot.about["epoch"]))
+    run.probes.truncate(int(snapshot.about["step"]))
     for problem in problems:
         run.history.add_event("checkpoint damaged", str(problem))
     run.history.add_event("resumed", f"resumed from step {snapshot.about['step']}", step=int(snapshot.about["step"]))
@@ -361,6 +381,7 @@ def fork_run(run: Run, at: str | int, name: str, changes: Mapping[str, Any]) -> 
         name=name or f"{run.name} (fork)",
         parent=parent,
         history=run.history.truncated(int(about["step"]), int(about["epoch"])),
+        probes=run.probes.truncated(int(about["step"])),
     )
     optimizer = None if isinstance(plan.optimizer, torch.optim.Optimizer) else plan.optimizer
     forked = Plan(
@@ -372,6 +393,7 @@ def fork_run(run: Run, at: str | int, name: str, changes: Mapping[str, Any]) -> 
         optimizer=optimizer,
         metrics=plan.metrics,
         callbacks=plan.callbacks,
+        probes=[copy.deepcopy(p) for p in plan.probes],
         start=Snapshot(snapshot.tensors, about),
         slots=plan.slots,
     )
@@ -381,6 +403,23 @@ def fork_run(run: Run, at: str | int, name: str, changes: Mapping[str, Any]) -> 
 
 def _launch(run: Run, plan: Plan, recorder: recording.Recorder | None) -> Run:
     return run.launch(lambda r: train(r, plan), plan, recorder=recorder)
+
+
+def _probe_names(choice: Any) -> tuple[str, ...] | None:
+    """What a record keeps of the probes: their names.
+
+    Raises:
+        UnknownNameError: There is no probe of this name.
+    """
+    if choice is None:
+        return None
+    names = [p.name for p in make_probes(choice)]
+    return ("standard",) if choice == "standard" else tuple(names)
+
+
+def _known_probes(settings: TrainSettings) -> list[str]:
+    """The probes that a record names, without those of a plugin or a notebook that is not there."""
+    return [name for name in settings.probes or () if name == "standard" or name in PROBES]
 
 
 def _name_of(thing: Any) -> str:
