@@ -55,6 +55,7 @@ class Moment:
         previous: Gradients of the step before; None where no probe needs them.
         before: The parameters before the update.
         after: The parameters after it; None where no probe needs them.
+        inputs: The samples of the batch.
         output: The network's outputs, and those of further batches since the last measured step.
         target: Their targets.
         threshold: From which single output on a sample belongs to the second of two classes.
@@ -68,6 +69,7 @@ class Moment:
     previous: list[Tensor | None] | None = None
     before: list[Tensor] = field(default_factory=list)
     after: list[Tensor] | None = None
+    inputs: Tensor | None = None
     output: Tensor | None = None
     target: Tensor | None = None
     threshold: float = 0.0

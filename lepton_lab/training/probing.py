@@ -199,7 +199,7 @@ class Probing:
         """Prepares a measured step: what has to be computed before it, and the hooks."""
         session, number = self.session, self.engine.progress.step + 1
         wants = session.wants(number)
-        moment = self._moment(number, self._previous)
+        moment = self._moment(number, x, self._previous)
         self._previous = None
         if "halves" in wants:
             moment.halves = self._halves(x, y)
@@ -212,8 +212,8 @@ class Probing:
         moment.sums = watch.sums
         return _Taking(moment, None, "update" in wants)
 
-    def _moment(self, number: int, previous: Grads | None) -> Moment:
-        moment = Moment(number, self.session.layers, previous=previous)
+    def _moment(self, number: int, x: Tensor, previous: Grads | None) -> Moment:
+        moment = Moment(number, self.session.layers, inputs=x, previous=previous)
         moment.threshold = 0.5 if self.engine.head.about.probabilities else 0.0
         if self._outputs is not None:
             (moment.output, moment.target), self._outputs = self._outputs, None
@@ -290,15 +290,16 @@ class Probing:
             twin.step(previous)
             batches = batches[1:]
         params = twin.params if twin is not None and previous is not None else engine.optimizer.params
-        moment = self._moment(number, self._in_order(previous) if previous is not None else None)
+        x, y = batches[0]
+        moment = self._moment(number, x, self._in_order(previous) if previous is not None else None)
         self._previous = None
         if "halves" in wants:
-            moment.halves = self._halves(*batches[0])
+            moment.halves = self._halves(x, y)
         with session.watch(number) as watch:
-            value, output = self._evaluate(batches[0], twin.named if previous is not None and twin else None)
+            value, output = self._evaluate((x, y), twin.named if previous is not None and twin else None)
         moment.sums = watch.sums
         if moment.output is None:
-            moment.output, moment.target = output.detach(), batches[0][1]
+            moment.output, moment.target = output.detach(), y
         grads = self._differentiate(value, params)
         moment.grads = self._in_order(grads)
         moment.before = [p for p in self._in_order([p.detach().clone() for p in params]) if p is not None]
