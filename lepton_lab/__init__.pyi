@@ -153,6 +153,24 @@ from .network import (
     register_layer as register_layer,
     zoo as zoo,
 )
+from .probes import (
+    FeatureMaps as FeatureMaps,
+    Probe as Probe,
+    ProbeLog as ProbeLog,
+    adaptive as adaptive,
+    attention_maps as attention_maps,
+    decision_boundary as decision_boundary,
+    embedding as embedding,
+    every as every,
+    feature_maps as feature_maps,
+    filters as filters,
+    hessian_top as hessian_top,
+    hessian_trace as hessian_trace,
+    log_spaced as log_spaced,
+    on_epoch as on_epoch,
+    register_probe as register_probe,
+    top_samples as top_samples,
+)
 from .recipes import Recipe as Recipe, recipe as recipe, recipes as recipes, register_recipe as register_recipe
 from .training import (
     Callback as Callback,

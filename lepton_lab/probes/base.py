@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -163,7 +164,17 @@ class Probe(ABC):
         return f"{type(self).__name__}({self.schedule!r})"
 
 
-PROBES: Registry[type[Probe]] = Registry("probe", load_plugins)
+def _load_all() -> None:
+    _load_built_in()
+    load_plugins()
+
+
+def _load_built_in() -> None:
+    for name in ("activations", "classes", "gradients", "maps", "weights"):
+        importlib.import_module(f"lepton_lab.probes.{name}")
+
+
+PROBES: Registry[type[Probe]] = Registry("probe", _load_all)
 """Every probe by name."""
 
 P = TypeVar("P", bound=type[Probe])
@@ -181,6 +192,8 @@ def register_probe(cls: P) -> P:
             "this cannot be registered as a probe", expected="a subclass of Probe with a name", received=repr(cls)
         )
     built_in = cls.__module__.startswith("lepton_lab.probes.")
+    if not built_in:
+        _load_built_in()  # their names are taken, whoever comes first
     PROBES.add(cls.name, cls, provider=BUILT_IN if built_in else None, module=cls.__module__)
     return cls
 

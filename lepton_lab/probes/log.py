@@ -189,7 +189,7 @@ class ProbeLog:
 
     def quantities(self) -> list[str]:
         """Names of what was measured so far, sorted; `feature_maps` has `frames` of its own."""
-        return sorted({column.quantity for layout in self._layouts() for column in layout})
+        return sorted({column.quantity for m in self.measurements()[0] for column in m.layout})
 
     def measurements(self, cursor: int = 0) -> tuple[list[Measurement], int]:
         """Measured steps from number `cursor` on, as they came, and the cursor for the next call."""
@@ -239,10 +239,14 @@ class ProbeLog:
                     return reading
         raise UnknownNameError("quantity", quantity, self.quantities())
 
+    def kept_frames(self) -> dict[int, Frame]:
+        """The feature maps that are kept, by step."""
+        with self._lock:
+            return dict(self._frames)
+
     def frames(self) -> list[int]:
         """The steps at which feature maps of the pinned samples were kept, in order."""
-        with self._lock:
-            return sorted(self._frames)
+        return sorted(self.kept_frames())
 
     def frame(self, step: int) -> Frame:
         """The feature maps that were kept at a step.
@@ -250,11 +254,10 @@ class ProbeLog:
         Raises:
             UnknownNameError: None were kept at this step.
         """
-        with self._lock:
-            found, known = self._frames.get(step), sorted(self._frames)
-        if found is None:
-            raise UnknownNameError("step with feature maps", step, map(str, known))
-        return found
+        frames = self.kept_frames()
+        if step not in frames:
+            raise UnknownNameError("step with feature maps", step, map(str, sorted(frames)))
+        return frames[step]
 
     def cost(self) -> Cost:
         """What the probes cost so far, and how far apart the budget spaces them."""
@@ -275,15 +278,10 @@ class ProbeLog:
         return copy
 
     def __len__(self) -> int:
-        with self._lock:
-            return len(self._measurements)
+        return self.measurements()[1]
 
     def __repr__(self) -> str:
         return f"<ProbeLog: {len(self)} measured steps of {', '.join(self.quantities()) or 'nothing yet'}>"
-
-    def _layouts(self) -> set[Layout]:
-        with self._lock:
-            return {m.layout for m in self._measurements}
 
 
 def readings_of(measurement: Measurement) -> list[Reading]:

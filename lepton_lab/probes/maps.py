@@ -210,7 +210,8 @@ class FeatureMaps(Probe):
     def _small(self, values: Tensor) -> Tensor:
         values = values[:, : self.channels] if values.dim() == 4 else values
         if values.dim() == 4 and max(values.shape[2:]) > self.size:
-            return F.adaptive_avg_pool2d(values, [min(n, self.size) for n in values.shape[2:]])
+            height, width = (min(n, self.size) for n in values.shape[2:])
+            return F.adaptive_avg_pool2d(values, (height, width))
         return values
 
 

@@ -190,7 +190,7 @@ def _pca(hidden: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def _umap(hidden: Tensor, seed: int) -> NDArray[np.float32]:
     try:
-        import umap
+        import umap  # type: ignore[import-not-found]
     except ImportError as error:
         raise MissingExtraError("umap-learn", "umap", "a map by UMAP") from error
     found = umap.UMAP(n_components=2, random_state=seed).fit_transform(hidden.numpy())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lepton_lab.errors import TrainingError, UnknownNameError
 
-__all__ = ["COMMANDS", "SETTABLE", "Command", "Controls"]
+__all__ = ["COMMANDS", "SETTABLE", "Call", "Command", "Controls"]
 
 COMMANDS = ("pause", "resume", "step", "stop", "set")
 """Names of commands that a run understands."""
@@ -41,6 +41,28 @@ class Command:
             raise UnknownNameError("command", self.name, COMMANDS)
         if self.name == "set":
             _check_set(self.args)
+
+
+class Call:
+    """Something that another thread asks the training thread to do between two batches.
+
+    Args:
+        function: What to do.
+    """
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self.done = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Does it; what it raises belongs to whoever asked."""
+        try:
+            self.result = self._function()
+        except Exception as error:
+            self.error = error
+        self.done.set()
 
 
 class Controls:

@@ -12,6 +12,7 @@ from torch import nn
 
 from lepton_lab.errors import CheckpointError
 from lepton_lab.training.checkpoint import Snapshot, load_checkpoint, newest_checkpoint
+from lepton_lab.training.commands import Call
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.slots import Slots, default_slots
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lepton_lab.probes.base import Probe
     from lepton_lab.training.run import Run
 
-__all__ = ["Call", "Plan", "Request"]
+__all__ = ["Plan", "Request"]
 
 
 class Request:
@@ -29,28 +30,6 @@ class Request:
     def __init__(self) -> None:
         self.ready = threading.Event()
         self.snapshot: Snapshot | None = None
-
-
-class Call:
-    """Something that another thread asks the training thread to do between two batches.
-
-    Args:
-        function: What to do.
-    """
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
-        self.done = threading.Event()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Does it; what it raises belongs to whoever asked."""
-        try:
-            self.result = self._function()
-        except Exception as error:
-            self.error = error
-        self.done.set()
 
 
 @dataclass

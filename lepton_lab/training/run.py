@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lepton_lab.errors import TrainingError
 from lepton_lab.probes.log import ProbeLog
 from lepton_lab.training import recording
-from lepton_lab.training.commands import Command, Controls
+from lepton_lab.training.commands import Call, Command, Controls
 from lepton_lab.training.history import History
-from lepton_lab.training.plan import Call, Plan
 from lepton_lab.training.slots import Slots, default_slots
 from lepton_lab.training.status import RunState, RunStatus
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from lepton_lab.data import DataBundle
     from lepton_lab.training.checkpoint import Snapshot
+    from lepton_lab.training.plan import Plan
 
 __all__ = ["Run", "active_runs"]
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepton_lab.errors import UnknownNameError
+from lepton_lab.probes.log import Reading, readings_of
 from lepton_lab.training.run import Run
 from lepton_lab.training.status import RunStatus
 from lepton_lab.workspace import chunks
+from lepton_lab.workspace.readings import read_measurements
 from lepton_lab.workspace.rows import run_row, shown_status
 
 if TYPE_CHECKING:
@@ -33,12 +35,14 @@ class FeedCursor:
         epochs: Rows of the epoch table that were read.
         events: Events that were read.
         generation: Counts how often a resumed run took back rows that it then trained anew.
+        readings: Measured steps whose readings were read.
     """
 
     steps: int = 0
     epochs: int = 0
     events: int = 0
     generation: int = 0
+    readings: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class FeedUpdate:
         epochs: New rows of the epoch table by column.
         events: New events.
         status: The run's status now.
+        readings: New readings of probes, step by step.
         reset: True where rows that were read before no longer count: drop them; this update begins at row 0.
     """
 
@@ -60,11 +65,12 @@ class FeedUpdate:
     events: list[dict[str, Any]] = field(default_factory=list)
     status: RunStatus = field(default_factory=RunStatus)
     reset: bool = False
+    readings: list[Reading] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
-        """Whether no row and no event is new."""
-        return not (self.steps or self.epochs or self.events)
+        """Whether no row, no event and no reading is new."""
+        return not (self.steps or self.epochs or self.events or self.readings)
 
 
 class Feed:
@@ -120,7 +126,8 @@ class _Live:
         self._lock = threading.Lock()
 
     def changes(self) -> Any:
-        return self._run.status, self._run.history, len(self._run.history.steps), len(self._run.history.events)
+        run = self._run
+        return run.status, run.history, len(run.history.steps), len(run.history.events), len(run.probes)
 
     def since(self, cursor: FeedCursor) -> FeedUpdate:
         with self._lock:
@@ -132,13 +139,15 @@ class _Live:
         steps, new_steps = history.steps.since(cursor.steps)
         epochs, new_epochs = history.epochs.since(cursor.epochs)
         events, new_events = history.events_since(cursor.events)
+        new_readings, readings = self._run.probes.since(cursor.readings)
         return FeedUpdate(
-            FeedCursor(steps, epochs, events, generation),
+            FeedCursor(steps, epochs, events, generation, readings),
             _filled(new_steps, steps > cursor.steps),
             _filled(new_epochs, epochs > cursor.epochs),
             new_events,
             status,
             reset,
+            new_readings,
         )
 
 
@@ -163,13 +172,15 @@ class _Stored:
             events = connection.execute(
                 "SELECT data FROM events WHERE run = ? AND number >= ? ORDER BY number", (self.run_id, cursor.events)
             ).fetchall()
+            measured, readings = read_measurements(connection, self.run_id, cursor.readings)
         return FeedUpdate(
-            FeedCursor(steps, epochs, cursor.events + len(events), row["generation"]),
+            FeedCursor(steps, epochs, cursor.events + len(events), row["generation"], readings),
             new_steps,
             new_epochs,
             [json.loads(e["data"]) for e in events],
             shown_status(row),
             reset,
+            [reading for m in measured for reading in readings_of(m)],
         )
 
 

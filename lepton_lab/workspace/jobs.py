@@ -14,6 +14,7 @@ from lepton_lab.training.history import History
 from lepton_lab.workspace import chunks
 from lepton_lab.workspace.checkpoints import usable_checkpoints
 from lepton_lab.workspace.liveness import this_process
+from lepton_lab.workspace.readings import load_probes
 from lepton_lab.workspace.recorder import StoreRecorder
 from lepton_lab.workspace.rows import RunRow, find_run, run_row, shown_status, update_run
 
@@ -169,6 +170,7 @@ def _run(workspace: Workspace, row: RunRow) -> Run:
         folder=workspace.run_folder(row["id"]),
         parent=row["parent"],
         history=_history(workspace, row),
+        probes=load_probes(workspace.database, row["id"]),
     )
 
 

@@ -16,6 +16,7 @@ from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import chunks
 from lepton_lab.workspace.checkpoints import index_checkpoints, scan_checkpoints
 from lepton_lab.workspace.liveness import this_process
+from lepton_lab.workspace.readings import ReadingsWriter
 from lepton_lab.workspace.rows import insert_run, to_text, update_run
 from lepton_lab.workspace.versions import versions
 
@@ -61,6 +62,8 @@ class Recording:
         self._lock = threading.Lock()
         self._registered = False
         self._rows = dict.fromkeys(_TABLES, 0)
+        log = getattr(run, "probes", None)  # a stand-in for a run may have none
+        self._readings = ReadingsWriter(run.id, log) if log is not None else None
         self._events = 0
         self._status: RunStatus | None = None
         self._wrote = 0.0
@@ -172,7 +175,8 @@ class Recording:
         news = {kind: getattr(run.history, kind).since(self._rows[kind]) for kind in _TABLES}
         after_events, events = run.history.events_since(self._events)
         fresh = any(after > self._rows[kind] for kind, (after, _) in news.items())
-        if not (fresh or events or status is not self._status or now - self._wrote >= HEARTBEAT_S):
+        measured = self._readings is not None and self._readings.look()
+        if not (fresh or measured or events or status is not self._status or now - self._wrote >= HEARTBEAT_S):
             return
         saved = scan_checkpoints(run.folder) if news["epochs"][0] > self._rows["epochs"] or status.state.ended else None
         with self.database.write() as connection:
@@ -182,7 +186,10 @@ class Recording:
                 "INSERT INTO events (run, number, data) VALUES (?, ?, ?)",
                 [(run.id, self._events + i, to_text(event)) for i, event in enumerate(events)],
             )
-            update_run(connection, run.id, self._progress(status, now))
+            changes = self._progress(status, now)
+            if self._readings is not None and measured:
+                changes |= self._readings.write(connection)
+            update_run(connection, run.id, changes)
             if saved is not None:
                 index_checkpoints(connection, run.id, saved)
             if status.state.ended:
@@ -190,6 +197,8 @@ class Recording:
                 connection.execute(unanswered, (now, run.id))
         for kind, (after, _) in news.items():
             self._rows[kind] = after
+        if self._readings is not None and measured:
+            self._readings.written()
         self._events, self._status, self._wrote = after_events, status, now
 
     def _progress(self, status: RunStatus, now: float) -> dict[str, Any]:
@@ -255,5 +264,7 @@ class Recording:
         stored = connection.execute("SELECT count(*) FROM events WHERE run = ?", (run.id,)).fetchone()[0]
         self._events = min(stored, len(run.history.events))
         connection.execute("DELETE FROM events WHERE run = ? AND number >= ?", (run.id, self._events))
+        if self._readings is not None and self._readings.take_back(connection):
+            shorter = True
         if shorter or stored > self._events:
             connection.execute("UPDATE runs SET generation = generation + 1 WHERE id = ?", (run.id,))

@@ -27,7 +27,9 @@ __all__ = [
 RunRow = dict[str, Any]
 """One row of the table `runs` with its JSON columns read."""
 
-_JSON = frozenset({"tags", "status", "network", "settings", "versions", "data", "measures", "parent", "job"})
+_JSON = frozenset(
+    {"tags", "status", "network", "settings", "versions", "data", "measures", "parent", "job", "probe_cost"}
+)
 
 
 def to_text(value: Any) -> str:

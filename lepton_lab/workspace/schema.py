@@ -104,7 +104,32 @@ CREATE TABLE workers (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_PROBES = """
+ALTER TABLE runs ADD COLUMN probe_cost TEXT;
+CREATE TABLE reading_layouts (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE readings (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    epoch REAL NOT NULL,
+    layout INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, number)
+);
+CREATE TABLE frames (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    step INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, step)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROBES)
 """Script number n brings a file from version n to n + 1."""
 
 

@@ -17,6 +17,7 @@ from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
 from lepton_lab.workspace.feed import Feed
 from lepton_lab.workspace.history import StoredHistory
 from lepton_lab.workspace.launch import ensure_worker
+from lepton_lab.workspace.readings import StoredProbes
 from lepton_lab.workspace.rows import add_event, find_run, shown_status, to_text, update_run
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class StoredRun:
     def __init__(self, workspace: Workspace, run_id: str) -> None:
         self.workspace, self.id = workspace, run_id
         self._history: StoredHistory | None = None
+        self._probes: StoredProbes | None = None
         self._revived: Run | None = None
 
     def __repr__(self) -> str:
@@ -69,6 +71,13 @@ class StoredRun:
             self._history = StoredHistory(self.workspace.database, self.id, self._row()["measures"])
         self._history.refresh_events()
         return self._history
+
+    @property
+    def probes(self) -> StoredProbes:
+        """What its probes measured so far, read when asked for."""
+        if self._probes is None:
+            self._probes = StoredProbes(self.workspace.database, self.id)
+        return self._probes
 
     @property
     def feed(self) -> Feed:
