@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+FRONTEND := lepton_lab/widgets/frontend
+export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup app lab test lint types bench clean
+.PHONY: help setup frontend app lab test lint types bench clean
 
 help:
 	@echo "make app    open the lab in a browser (JupyterLab on the first notebook)"
@@ -12,6 +14,7 @@ help:
 	@echo "make test   lint, types and every test, browser tests included"
 	@echo "make lint   ruff: rules and format        make types  mypy, strict"
 	@echo "make bench  benchmarks; writes tests/benchmarks/RESULTS.md"
+	@echo "make frontend  bundle the widgets' front end, where a source changed"
 	@echo "make setup  only build $(VENV)            make clean  remove $(VENV) and caches"
 
 setup: $(READY)
@@ -24,19 +27,24 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,tensorboard]'
 	@touch $(READY)
 
-app lab: $(READY)
+frontend: $(READY)
+	@$(BIN)/python hatch_build.py
+
+app lab: $(READY) frontend
 	@$(BIN)/lepton-lab lab notebooks/00_networks_and_data.ipynb
 
-test: $(READY) lint types
+test: $(READY) frontend lint types
 	@$(BIN)/python tests/browser/install_chromium.py
+	$(BIN)/npm --prefix $(FRONTEND) test --silent
 	$(BIN)/python -m pytest
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(READY) frontend
 	$(BIN)/mypy
+	$(BIN)/npm --prefix $(FRONTEND) run types --silent
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks

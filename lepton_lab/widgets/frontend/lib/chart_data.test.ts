@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { axisRange, extentX, extentY, merge, nearest, type Series, smooth } from "./chart_data";
+
+const line = (x: number[], y: number[]): Series => ({ x, y, color: 1, split: "train", name: "train" });
+
+describe("merge", () => {
+  it("puts curves of different lengths onto one axis and tells gaps from foreign points", () => {
+    const data = merge([line([1, 2, 3], [10, NaN, 30]), line([2, 4], [5, 6])], false);
+    expect(data).toEqual([
+      [1, 2, 3, 4],
+      [10, null, 30, undefined],
+      [undefined, 5, undefined, 6],
+    ]);
+  });
+  it("keeps two points of a curve at one place", () => {
+    expect(merge([line([1, 1, 2], [0, 9, 4])], false)).toEqual([
+      [1, 1, 2],
+      [0, 9, 4],
+    ]);
+  });
+  it("leaves out what a logarithm cannot show", () => {
+    expect(merge([line([1, 2, 3], [0, -1, 2])], true)[1]).toEqual([null, null, 2]);
+  });
+});
+
+describe("nearest", () => {
+  const s = line([0, 10, 20, 30], [1, NaN, 3, 4]);
+  it("finds the closest value and passes over gaps", () => {
+    expect(nearest(s, 9)).toBe(0);
+    expect(nearest(s, 12)).toBe(2);
+    expect(nearest(s, 26)).toBe(3);
+  });
+  it("gives nothing beyond the slack", () => {
+    expect(nearest(s, 40, 5)).toBe(-1);
+    expect(nearest(s, 34, 5)).toBe(3);
+    expect(nearest(line([], []), 1)).toBe(-1);
+  });
+});
+
+describe("smooth", () => {
+  it("leaves a constant as it is, from the first point on", () => {
+    expect([...smooth([2, 2, 2], 0.9)].every((v) => Math.abs(v - 2) < 1e-12)).toBe(true);
+  });
+  it("goes over a gap without spreading it", () => {
+    const out = smooth([1, NaN, 3], 0.5);
+    expect(out[1]).toBeNaN();
+    expect(out[2]).toBeCloseTo((0.25 * 1 + 0.5 * 3) / 0.75);
+  });
+  it("is the values themselves at 0", () => {
+    expect([...smooth([1, 5, 2], 0)]).toEqual([1, 5, 2]);
+  });
+});
+
+describe("ranges", () => {
+  const s = line([0, 1, 2, 3], [4, 1, 100, 0]);
+  it("reach over all curves", () => {
+    expect(extentX([s, line([], []), line([-2], [1])])).toEqual([-2, 3]);
+    expect(extentX([])).toBeNull();
+  });
+  it("look at what is inside the window, with one point to either side", () => {
+    expect(extentY([s], [0, 0.5], false)).toEqual([1, 4]);
+    expect(extentY([s], [0, 3], true)).toEqual([1, 100]);
+  });
+  it("leave room, within hard limits, and never collapse", () => {
+    expect(axisRange([0, 1], false, [0, 1])).toEqual([0, 1]);
+    const [low, high] = axisRange([5, 5], false, [null, null]);
+    expect(low).toBeLessThan(5);
+    expect(high).toBeGreaterThan(5);
+    expect(axisRange([1, 100], true, [null, null])[0]).toBeLessThan(1);
+  });
+});

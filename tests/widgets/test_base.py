@@ -1,0 +1,194 @@
+"""What every widget does: orders once and answered, silence while nobody looks, nothing left after closing."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+import traitlets
+
+from lepton_lab.errors import DataError, LeptonError, UnknownNameError
+from lepton_lab.widgets import _bundles
+from lepton_lab.widgets._base import Reply, Widget, command
+
+
+class Probe(Widget):
+    _bundle = "probe"
+    _esm = traitlets.Unicode("export default {}").tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **keys):
+        self.calls, self.pulses, self.freed = [], 0, 0
+        self.go = threading.Event()
+        super().__init__(**keys)
+
+    @command
+    def add(self, a: int, b: int = 1) -> int:
+        self.calls.append((a, b))
+        return a + b
+
+    @command
+    def arrays(self) -> Reply:
+        return Reply({"n": 2}, [np.arange(3, dtype=np.float32)[::-1], np.zeros((0,), np.float32)])
+
+    @command
+    def upload(self, name: str, buffers: list) -> int:
+        return sum(len(b) for b in buffers)
+
+    @command(background=True)
+    def slow(self) -> str:
+        self.go.wait(10)
+        self.calls.append(threading.current_thread().name)
+        return "done"
+
+    @command
+    def fail(self, how: str) -> None:
+        if how == "ours":
+            raise DataError("it is broken", where="row 3", expected="a number", received="'x'", do="Mend it")
+        raise ZeroDivisionError("division by zero")
+
+    def secret(self) -> None:
+        raise AssertionError("not an order")
+
+    def pulse(self) -> None:
+        self.pulses += 1
+        self.push("tick", {"n": self.pulses})
+
+    def released(self) -> None:
+        self.freed += 1
+
+
+def test_an_order_is_answered(wire, open_view):
+    view = open_view(Probe())
+    assert view.ok("add", a=2) == 3
+    assert view.ok("add", a=2, b=5) == 7
+    assert view.ok("upload", [b"abc", b"de"], name="x") == 5
+
+
+def test_arrays_come_contiguous_and_empty_ones_stay(wire, open_view):
+    answer = open_view(Probe()).call("arrays")
+    assert answer.content["result"] == {"n": 2}
+    assert answer.array(0).tolist() == [2, 1, 0]
+    assert answer.array(1).tolist() == []
+
+
+def test_an_order_sent_again_is_carried_out_once(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    for _ in range(3):
+        view.send("add", order="same", a=1)
+    assert widget.calls == [(1, 1)]
+    answers = [m.content for m in wire.of("answer")]
+    assert len(answers) == 3
+    assert answers[0] == answers[1] == answers[2] == {"kind": "answer", "id": "same", "ok": True, "result": 2}
+
+
+def test_a_long_order_is_acknowledged_at_once_and_runs_beside(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    view.send("slow", order="s")
+    view.send("slow", order="s")
+    assert [m.content for m in wire.of("ack")] == [{"kind": "ack", "id": "s"}] * 2
+    assert view.ok("add", a=1) == 2  # others are not held up
+    widget.go.set()
+    wire.wait(lambda: [m for m in wire.of("answer") if m.content["id"] == "s"])
+    assert len([c for c in widget.calls if isinstance(c, str)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "words"),
+    [
+        ("ad", {}, "add"),
+        ("secret", {}, "secret"),
+        ("close", {}, "close"),
+        ("add", {"b": 1}, "cannot be read"),
+        ("add", {"a": 1, "c": 1}, "cannot be read"),
+    ],
+)
+def test_wrong_orders_are_refused_with_a_reason(wire, open_view, op, args, words):
+    answer = open_view(Probe()).call(op, **args).content
+    assert not answer["ok"]
+    assert words in str(answer["error"])
+
+
+def test_errors_arrive_in_plain_parts(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    error = view.call("fail", how="ours").content["error"]
+    assert error["title"] == "row 3: it is broken"
+    assert error["detail"] == "Expected a number. Received 'x'."
+    assert error["fix"] == "Mend it"
+    assert widget.last_error is None
+    assert view.call("fail", how="other").content["error"]["title"] == "division by zero"
+    assert isinstance(widget.last_error, ZeroDivisionError)
+    assert widget.last_error.__traceback__ is not None
+
+
+def test_nothing_is_sent_while_nobody_looks(wire, open_view, fast_pump):
+    widget = Probe()
+    view, other = open_view(widget), open_view(widget)
+    assert not widget.visible
+    view.look()
+    other.look()
+    wire.wait(lambda: len(wire.of("tick")) > 2)
+    view.look(False)
+    assert widget.visible
+    other.look(False)
+    assert not widget.visible
+    for thread in [t for t in threading.enumerate() if t.name == "lepton-views"]:
+        thread.join(5)
+    sent = widget.pulses
+    view.look()
+    wire.wait(lambda: widget.pulses > sent)
+    assert set(wire.threads[-1:]) == {"lepton-views"}
+
+
+def test_a_view_that_says_nothing_is_forgotten(wire, open_view, monkeypatch):
+    widget = Probe()
+    monkeypatch.setattr("lepton_lab.widgets._views.LEASE_S", -1.0)
+    open_view(widget).look()
+    assert not widget.visible
+
+
+def test_a_broken_pulse_is_shown_once_and_harms_no_other(wire, open_view, fast_pump):
+    class Broken(Probe):
+        def pulse(self):
+            raise RuntimeError("no")
+
+    broken, sound = Broken(), Probe()
+    open_view(broken).look()
+    open_view(sound).look()
+    wire.wait(lambda: sound.pulses > 3)
+    assert [m.content["error"]["title"] for m in wire.of("error")] == ["no"]
+    assert isinstance(broken.last_error, RuntimeError)
+
+
+def test_closing_frees_the_widget(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    view.look()
+    view.ok("add", a=1)
+    widget.close()
+    widget.close()
+    assert widget.freed == 1
+    view.send("add", a=5)
+    assert widget.calls == [(1, 1)]
+    assert not widget.visible
+    kept = weakref.ref(widget)
+    for thread in [t for t in threading.enumerate() if t.name == "lepton-views"]:
+        thread.join(5)
+    del widget, view
+    gc.collect()
+    assert kept() is None
+
+
+def test_unknown_arguments_are_errors(wire):
+    with pytest.raises(UnknownNameError, match="note"):
+        Probe(nte="x")
+
+
+def test_a_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(_bundles, "STATIC", tmp_path)
+    with pytest.raises(LeptonError, match="make frontend"):
+        _bundles.bundle("nothing_of_the_kind")
