@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { chart as words } from "../strings/en/chart";
 import css from "./chart.css";
-import { axisRange, extentX, extentY, type Limits, merge, nearest, type Series } from "./chart_data";
+import { axisRange, extentX, extentY, type Limits, logTicks, merge, nearest, type Series } from "./chart_data";
 import { type Band, drawAreas, drawAxisName, drawMarks, drawPoints, type Mark, type Span } from "./chart_draw";
 import { Readout } from "./chart_readout";
 import { addStyle, onTheme, readTheme, type Theme } from "./chart_theme";
@@ -176,6 +176,14 @@ function options(
     const { yLimits = OPEN, shown } = now.current;
     return axisRange(extentY(now.current.series, shown, logY), logY, yLimits);
   };
+  // uPlot itself draws nine lines to the decade
+  const ticksOf = (log: boolean, room: (u: uPlot) => number) =>
+    log
+      ? {
+          splits: (u: uPlot, _: number, low: number, high: number) => logTicks(low, high, Math.max(2, Math.floor(room(u)))),
+          filter: (_: uPlot, splits: number[]) => splits,
+        }
+      : {};
   return {
     width,
     height: now.current.height,
@@ -190,11 +198,13 @@ function options(
         stroke: () => theme().soft, font, size: 20, gap: 3, space: 56,
         grid: { show: false }, border: { show: true, stroke: () => theme().axis, width: 1 },
         ticks: { stroke: () => theme().axis, width: 1, size: 4 },
+        ...ticksOf(logX, (u) => u.width / 64),
         values: (_, splits) => splits.map((x) => (x === null ? "" : (now.current.tickX ?? now.current.formatX)(x))),
       },
       {
         stroke: () => theme().soft, font, size: AXIS_PX, gap: 6, space: 36,
         grid: { stroke: () => theme().line, width: 1 }, ticks: { show: false },
+        ...ticksOf(logY, () => now.current.height / 32),
         values: (_, splits) => splits.map((y) => (y === null ? "" : (now.current.tick ?? tick)(y))),
       },
     ],
@@ -253,7 +263,7 @@ function options(
   } as uPlot.Options;
 }
 
-const plain = (x: number): string => String(Number(x.toPrecision(6)));
+const plain = (x: number): string => String(Number(x.toPrecision(4)));
 
 /** Axis numbers as short as they can be: 0.001, 5, 4k, 1e-5. */
 export function tick(y: number): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { axisRange, extentX, extentY, merge, nearest, type Series, smooth } from "./chart_data";
+import { axisRange, extentX, extentY, logTicks, merge, nearest, type Series, smooth } from "./chart_data";
 
 const line = (x: number[], y: number[]): Series => ({ x, y, color: 1, split: "train", name: "train" });
 
@@ -67,5 +67,14 @@ describe("ranges", () => {
     expect(low).toBeLessThan(5);
     expect(high).toBeGreaterThan(5);
     expect(axisRange([1, 100], true, [null, null])[0]).toBeLessThan(1);
+  });
+});
+
+describe("logTicks", () => {
+  it("stands at powers of ten, and between them where there are few", () => {
+    expect(logTicks(0.0008, 3, 6)).toEqual([0.001, 0.01, 0.1, 1]);
+    expect(logTicks(0.05, 2, 6)).toEqual([0.05, 0.1, 0.2, 0.5, 1, 2]);
+    expect(logTicks(0.21, 0.29, 5).length).toBe(3);
+    expect(logTicks(1e-30, 1, 5).length).toBeLessThanOrEqual(6);
   });
 });

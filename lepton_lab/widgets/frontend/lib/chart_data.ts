@@ -130,3 +130,22 @@ export function axisRange(found: Limits | null, log: boolean, hard: readonly [nu
   const [floor, ceiling] = hard;
   return [floor === null ? low - room : Math.max(floor, low - room), ceiling === null ? high + room : Math.min(ceiling, high + room)];
 }
+
+/** Where a logarithmic axis has its lines: at powers of ten, and between them where those are few. */
+export function logTicks(low: number, high: number, most: number): number[] {
+  const decades = Math.log10(high / low);
+  const within = (steps: readonly number[], every = 1): number[] => {
+    const out: number[] = [];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++) {
+      if (e % every === 0) for (const step of steps) out.push(Number(`${step}e${e}`));
+    }
+    return out.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+  };
+  if (decades > most) return within([1], Math.ceil(decades / most));
+  for (const steps of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3]]) {
+    const found = within(steps);
+    if (found.length <= most && found.length >= 2) return found;
+  }
+  const found = within([1]);
+  return found.length >= 2 ? found : [low, Math.sqrt(low * high), high].map((v) => Number(v.toPrecision(2)));
+}

@@ -95,6 +95,7 @@ export function drawPoints(u: uPlot, s: Series, within: Limits, log: boolean, th
   if (s.split === "train" ? seen.length !== 1 : room < FEWEST_PX) return;
   const colour = theme.series[s.color - 1]!;
   clipped(u, (c) => {
+    c.setLineDash([]); // uPlot leaves that of the line
     c.lineWidth = 1.5 * uPlot.pxRatio;
     c.strokeStyle = colour;
     c.fillStyle = s.split === "train" ? colour : theme.ground;

@@ -26,6 +26,7 @@ export function Readout({ series, at, slack, xLabel, format, formatX }: Props) {
     if (run) run.push(s);
     else runs.push([s]);
   }
+  runs.sort((a, b) => a[0]!.color - b[0]!.color);
   const value = (s: Series): string => {
     const i = at === null ? s.y.length - 1 : nearest(s, at, slack);
     return i < 0 || !Number.isFinite(s.y[i]!) ? "–" : format(s.y[i]!);
