@@ -14,22 +14,27 @@ __all__ = ["ActHist", "ActMean", "ActSaturated", "ActStd", "ActZero", "Dead", "a
 
 _SATURATED = 0.015  # share of its range by which an output may miss a limit: |tanh| > 0.97
 _WINDOW = 8
+_COUNTED = 1 << 18  # outputs of a layer that are looked at for zeros: enough for a share to three places
 
 
 def add_sums(known: Sums | None, output: Tensor, axis: int, never_negative: bool) -> Sums:
     """Sums over an output by unit, added to those of earlier calls of the same layer in this pass."""
     y = output.detach().float()
     other = [d for d in range(y.dim()) if d != axis]
-    # On a CPU sums of floats are twenty times quicker than counting; they are exact up to 2**24.
-    sign = y.sign() if never_negative else y.sign().abs_()
-    total, nonzero = (y.sum(other), sign.sum(other)) if other else (y, sign)
+    some = y[: max(1, _COUNTED * len(y) // y.numel())] if y.dim() > 1 else y
+    # On a CPU sums of signs are twenty times quicker than counting; they are exact up to 2**24.
+    nonzero = (some.sign() if never_negative else some.sign().abs_()).sum()
+    total = y.sum(other) if other else y
     square = torch.linalg.vector_norm(y).square()
     if known is None:
-        return Sums(total, nonzero, square, y.numel())
-    if known.total.shape != total.shape:  # one layer used for inputs of different sizes: only sums over all units
-        total, nonzero = total.sum().reshape(1), nonzero.sum().reshape(1)
-        known = Sums(known.total.sum().reshape(1), known.nonzero.sum().reshape(1), known.square, known.count)
-    return Sums(known.total + total, known.nonzero + nonzero, known.square + square, known.count + y.numel())
+        return Sums(total, square, y.numel(), nonzero, some.numel())
+    before = known.total
+    if before.shape != total.shape:  # one layer used for inputs of different sizes: its units are not the same ones
+        before, total = before.sum().reshape(1), total.sum().reshape(1)
+    return Sums(
+        before + total, known.square + square, known.count + y.numel(), known.nonzero + nonzero,
+        known.counted + some.numel(),
+    )  # fmt: skip
 
 
 @register_probe
@@ -41,7 +46,7 @@ class ActMean(Probe):
 
     @override
     def compute(self, moment: Moment) -> Tensor | None:
-        return moment.spread({i: s.total.sum() / s.count for i, s in moment.sums.items()})
+        return moment.spread(moment.means)
 
 
 @register_probe
@@ -55,21 +60,20 @@ class ActStd(Probe):
     def compute(self, moment: Moment) -> Tensor | None:
         found = {}
         for i, s in moment.sums.items():
-            mean = s.total.sum() / s.count
-            found[i] = (s.square / s.count - mean.square()).clamp_min(0).sqrt()
+            found[i] = (s.square / s.count - moment.means[i].square()).clamp_min(0).sqrt()
         return moment.spread(found)
 
 
 @register_probe
 class ActZero(Probe):
-    """Share of each layer's outputs that are exactly 0."""
+    """Share of each layer's outputs that are exactly 0; of large layers those of the first samples are counted."""
 
     name, unit = "act_zero", "share"
     needs = frozenset({"sums"})
 
     @override
     def compute(self, moment: Moment) -> Tensor | None:
-        return moment.spread({i: 1 - s.nonzero.sum() / s.count for i, s in moment.sums.items()})
+        return moment.spread({i: 1 - s.nonzero / s.counted for i, s in moment.sums.items()})
 
 
 @register_probe
@@ -146,17 +150,17 @@ class Dead(Probe):
 
     @override
     def begin(self, layers: Layers) -> None:
-        self._silent: dict[int, Tensor] = {}
+        self._silent: dict[int, tuple[int, Tensor]] = {}
 
     @override
     def compute(self, moment: Moment) -> Tensor | None:
         found = {}
         for i, s in moment.sums.items():
-            before = self._silent.get(i)
-            if before is None or before.shape[1:] != s.nonzero.shape:
-                before = torch.zeros(2, *s.nonzero.shape, device=s.nonzero.device)
-            seen, silent = before[0] + 1, (before[1] + 1) * (s.nonzero == 0)
-            self._silent[i] = torch.stack([seen, silent])
-            share = (silent >= self.window).float().mean()
-            found[i] = torch.where(seen[0] >= self.window, share, torch.nan)
+            seen, silent = self._silent.get(i, (0, None))
+            if silent is None or silent.shape != s.total.shape:
+                seen, silent = 0, torch.zeros_like(s.total)
+            silent = (silent + 1) * (s.total == 0)  # a sum of outputs is 0 where all of them are
+            self._silent[i] = seen + 1, silent
+            if seen + 1 >= self.window:
+                found[i] = (silent >= self.window).float().mean()
         return moment.spread(found)

@@ -33,15 +33,17 @@ class Sums:
 
     Attributes:
         total: Sum of each unit's outputs (F,).
-        nonzero: How many of each unit's outputs are not 0 (F,).
         square: Sum of the squares of all outputs, ().
         count: How many outputs there are.
+        nonzero: How many of the `counted` ones are not 0, ().
+        counted: How many were looked at for zeros: those of the first samples.
     """
 
     total: Tensor
-    nonzero: Tensor
     square: Tensor
     count: int
+    nonzero: Tensor
+    counted: int
 
 
 @dataclass
@@ -90,6 +92,11 @@ class Moment:
     def weight_squares(self) -> Tensor:
         """Squared norms of all parameters before the update."""
         return squares(self.before, self.layers.device)
+
+    @cached_property
+    def means(self) -> dict[int, Tensor]:
+        """Mean of each watched layer's outputs, by number of layer."""
+        return {i: s.total.sum() / s.count for i, s in self.sums.items()}
 
     @cached_property
     def all_present(self) -> tuple[bool, ...]:

@@ -1,0 +1,123 @@
+"""What probes cost: `probes="standard"` against none, and against histograms of everything done naively."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from lepton_lab.data import DataBundle, datasets, from_arrays
+from lepton_lab.errors import LeptonError
+from lepton_lab.training import Callback, Run, Slots, Trainer
+
+ROUNDS = 7
+_BINS = 64
+
+
+def run(quick: bool = False) -> list[dict]:
+    """Measures everything; rows of what, value, unit, target."""
+    rounds, share = (3, 0.2) if quick else (ROUNDS, 1.0)
+    rows = _rows("MNIST MLP, batch 32", _mlp, _mnist(share), 32, 2, rounds)
+    return rows + _rows("CIFAR CNN, batch 64", _cnn, _cifar(0.4 * share), 64, 1, rounds)
+
+
+class Watch(Callback):
+    """Histograms of every weight and gradient, brought over one by one, as experiment trackers do it."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.count = every, 0
+        self.kept: list[list[float]] = []
+
+    def on_grad_computed(self, batch: int, logs: object = None) -> None:
+        """Counts 64 bins between least and largest value."""
+        self.count += 1
+        if self.count % self.every:
+            return
+        for p in self.model.parameters():
+            for tensor in (p.detach(), p.grad):
+                if tensor is not None:
+                    low, high = tensor.min().item(), tensor.max().item()
+                    self.kept = [torch.histc(tensor, _BINS, low, high).tolist(), [low, high]]
+
+
+def _rows(
+    what: str, net: Callable[[], nn.Module], data: DataBundle, batch: int, epochs: int, rounds: int
+) -> list[dict]:
+    def train(**options: object) -> Run:
+        torch.manual_seed(0)
+        trainer = Trainer(net(), compile=False, threads=1, **options)  # type: ignore[arg-type]
+        return trainer.fit(data, epochs, batch, verbose=0, record=False, slots=Slots(1))
+
+    sides: dict[str, Callable[[], Run]] = {
+        "none": train,
+        "again": train,
+        "standard": lambda: train(probes="standard"),
+        "naive 50": lambda: train(callbacks=[Watch(50)]),
+        "naive 1": lambda: train(callbacks=[Watch(1)]),
+    }
+    train()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    costs = []
+    for i in range(rounds):
+        order = list(sides) if i % 2 == 0 else list(sides)[::-1]
+        for name in order:
+            done = sides[name]()
+            seconds[name].append(done.status.elapsed_s)
+            if name == "standard":
+                costs.append(done.probes.cost())
+    ratio = {
+        name: statistics.median(b / a for a, b in zip(seconds["none"], values, strict=True))
+        for name, values in seconds.items()
+    }
+    last = costs[-1]
+    return [
+        _row(f'{what}: probes="standard" / none', ratio["standard"], "≤ 1.03"),
+        _row("the same training twice: what the machine itself varies by", ratio["again"]),
+        _row("share that the budget keeper measured", statistics.median(c.share for c in costs), "≤ 0.03", ""),
+        _row(f"steps between measured ones, {last.measured} of {done.status.step} measured", last.spacing, "", "steps"),
+        _row("naive histograms every 50 steps / none", ratio["naive 50"]),
+        _row("naive histograms every step / none", ratio["naive 1"]),
+    ]
+
+
+def _row(what: str, value: float, target: str = "", unit: str = "×") -> dict:
+    return {"what": what, "value": value, "unit": unit, "target": target}
+
+
+def _mnist(share: float) -> DataBundle:
+    (images, labels), _ = datasets.mnist.load_data()
+    repeat = 1 if len(images) >= 60_000 else -(-60_000 // len(images))
+    x = torch.from_numpy(images).reshape(-1, 784).float().div(255).repeat(repeat, 1)[: int(60_000 * share)]
+    y = torch.from_numpy(labels).long().repeat(repeat)[: len(x)]
+    return from_arrays(x, y, valid=0, test=0)
+
+
+def _cifar(share: float) -> DataBundle:
+    count = int(10_000 * share)
+    try:
+        (images, labels), _ = datasets.cifar10.load_data()
+        x, y = torch.from_numpy(images[:count]).permute(0, 3, 1, 2), torch.from_numpy(labels[:count]).long().flatten()
+    except LeptonError:
+        x, y = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8), torch.arange(count) % 10
+    x = x.float().div(255).contiguous(memory_format=torch.channels_last)
+    return from_arrays(x, y, valid=0, test=0, task="classification", classes=list(range(10)))
+
+
+def _mlp() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def _cnn() -> nn.Sequential:
+    body = [nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)]
+    head = [nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)]
+    return nn.Sequential(*body, *head)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    for line in run(parser.parse_args().quick):
+        print(f"{line['what']:<80} {line['value']:>10.4g} {line['unit']:<6} {line['target']}")
