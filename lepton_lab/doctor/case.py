@@ -22,7 +22,7 @@ from lepton_lab.network import NetworkSpec
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.setup import Head, make_head, resolve_device
 
-__all__ = ["Case", "Measured", "untouched"]
+__all__ = ["Case", "Measured", "copied", "held", "untouched"]
 
 _BATCHES = 4  # of a reading
 _LEAST_BATCH, _MOST_BATCH = 32, 128  # samples in each of them
@@ -44,6 +44,37 @@ class Measured:
     values: Array
     labels: tuple[str, ...]
     live: bool = True
+
+
+def copied(module: nn.Module) -> nn.Module | None:
+    """A copy of a module; None where it cannot be copied.
+
+    Tensors that the module keeps with the computation that led to them are copied without it: torch copies no others.
+    """
+    for _ in range(3):  # one that trains at this moment may change while it is copied
+        try:
+            memo = {id(t): t.detach().clone() for part in module.modules() for t in held(part) if not t.is_leaf}
+            return copy.deepcopy(module, memo)
+        except (RuntimeError, TypeError):
+            continue
+    return None
+
+
+def held(module: nn.Module) -> list[Tensor]:
+    """Tensors that a module holds itself, in attributes, lists and dicts; its parameters and buffers left out."""
+    found: list[Tensor] = []
+    for name, value in list(vars(module).items()):
+        if name not in ("_parameters", "_modules", "_buffers"):
+            _collect(value, found, 0)
+    return found
+
+
+def _collect(value: Any, found: list[Tensor], depth: int) -> None:
+    if isinstance(value, Tensor):
+        found.append(value)
+    elif depth < 4 and isinstance(value, dict | list | tuple | set):
+        for inner in list(value.values() if isinstance(value, dict) else value):
+            _collect(inner, found, depth + 1)
 
 
 @contextmanager
@@ -156,12 +187,7 @@ class Case:
 
     def fresh_copy(self) -> nn.Module | None:
         """A copy of the copy, for a rule that trains it; None where it cannot be copied."""
-        if self.module is None:
-            return None
-        try:
-            return copy.deepcopy(self.module)
-        except (RuntimeError, TypeError):
-            return None
+        return copied(self.module) if self.module is not None else None
 
     def batches(self, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Training batches in a random order that is always the same, not augmented."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from lepton_lab.data import DataBundle, load_source
-from lepton_lab.doctor.case import Case, untouched
+from lepton_lab.doctor.case import Case, copied, untouched
 from lepton_lab.doctor.findings import ORDER, Finding
 from lepton_lab.doctor.report import Report
 from lepton_lab.doctor.rule import RULES, Phase
@@ -55,7 +53,9 @@ def preflight(
         if spec is not None:
             shaped = spec if spec.input_shape is not None else spec.changed(input_shape=bundle.sample_shape)
             return shaped.build(seed=chosen.seed)
-        return _copied(module)
+        assert module is not None
+        found = copied(module)
+        return found if found is not None else module  # `untouched` puts it back
 
     name = spec.name if spec is not None else type(module).__name__
     with untouched(module):
@@ -89,7 +89,7 @@ def diagnose(
 
     def private() -> nn.Module | None:
         if spec is None:
-            return _copied(plan.module, itself=False) if plan is not None else None
+            return copied(plan.module) if plan is not None and plan.module is not None else None
         made = spec.build(seed=settings.seed)
         if run.state.ended or plan is None or plan.module is None:
             weights = run.weights("last")
@@ -160,18 +160,6 @@ def _settings(settings: TrainSettings | Mapping[str, Any] | None, trainer: Train
     if settings is not None:
         return TrainSettings.from_json(settings)
     return trainer.settings if trainer is not None else TrainSettings()
-
-
-def _copied(module: nn.Module | None, *, itself: bool = True) -> nn.Module | None:
-    """A copy of a module; where it cannot be copied the module `itself`, which `untouched` puts back, or None."""
-    if module is None:
-        return None
-    for _ in range(3):  # a module that trains at this moment may change while it is copied
-        try:
-            return copy.deepcopy(module)
-        except (RuntimeError, TypeError):
-            time.sleep(0)
-    return module if itself else None
 
 
 def _reloaded(run: Any) -> DataBundle | None:

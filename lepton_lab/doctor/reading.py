@@ -86,7 +86,9 @@ def take_reading(
     watch = _Watch(probes)
     handles = [layer.module.register_forward_hook(watch.hook(layer)) for layer in layers.watched]
     found: dict[str, list[NDArray[np.float64]]] = {}
-    reading, losses, norms = Reading(), [], dict.fromkeys(layers.names, math.nan)
+    reading = Reading()
+    losses: list[float] = []
+    norms: dict[str, float] = {}
     for probe in probes:
         probe.begin(layers)
     try:

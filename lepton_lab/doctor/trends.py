@@ -13,7 +13,16 @@ from lepton_lab.data import Task
 from lepton_lab.doctor.case import Case, Measured
 from lepton_lab.training.optimizers import OPTIMIZERS
 
-__all__ = ["LossCurve", "chance_level", "loss_curve", "recent", "since_when", "typical_update", "usual_lr"]
+__all__ = [
+    "LossCurve",
+    "chance_level",
+    "largest_update",
+    "loss_curve",
+    "recent",
+    "since_when",
+    "typical_update",
+    "usual_lr",
+]
 
 Array = NDArray[np.floating[Any]]
 
@@ -120,6 +129,18 @@ def typical_update(case: Case) -> float | None:
         return None
     fastest = np.nan_to_num(measured.values, nan=0.0).max(1)
     return float(np.quantile(fastest, 0.75))
+
+
+def largest_update(case: Case) -> float | None:
+    """The largest step of the run relative to the weights, of the typical layer, the very first ones left out.
+
+    None where nobody measured it.
+    """
+    measured = case.measured("update_ratio")
+    if measured is None or not measured.live or len(measured.steps) < 3:
+        return None
+    typical = np.median(np.nan_to_num(measured.values[1:], nan=0.0), axis=1)
+    return float(typical.max())
 
 
 def usual_lr(case: Case) -> float:

@@ -13,7 +13,7 @@ from lepton_lab.doctor.case import Case
 from lepton_lab.doctor.findings import Evidence, Finding
 from lepton_lab.doctor.mending import SQUASHING, activation_fix, init_fix, input_norm_fix, lr_fix, norm_fix
 from lepton_lab.doctor.rule import Phase, Rule, Threshold, register_rule
-from lepton_lab.doctor.trends import recent, since_when
+from lepton_lab.doctor.trends import chance_level, loss_curve, recent, since_when
 
 __all__ = ["DeadRelu", "PoorInitialisation", "SaturatedActivation"]
 
@@ -28,8 +28,9 @@ class DeadRelu(Rule):
     phases: ClassVar[tuple[Phase, ...]] = _DURING
     reads = ("dead",)
     thresholds: ClassVar[Mapping[str, Threshold]] = {
-        "share": Threshold(0.5, "CS231n, Neural networks part 1: as much as 40 % can be dead with a rate that is too "
-                                "high; chosen above that"),
+        "share": Threshold(0.7, "CS231n, Neural networks part 1, has 40 %; half of a deep ReLU layer is silent with "
+        "torch's first "
+                                "weights; chosen above that"),
         "most": Threshold(0.9, "next to nothing gets through"),
     }  # fmt: skip
 
@@ -62,7 +63,8 @@ class SaturatedActivation(Rule):
     phases: ClassVar[tuple[Phase, ...]] = _DURING
     reads = ("act_saturated",)
     thresholds: ClassVar[Mapping[str, Threshold]] = {
-        "share": Threshold(0.5, "Glorot and Bengio 2010, figure 2: a layer at its ends blocks those before it; chosen")
+        "share": Threshold(0.5, "Glorot and Bengio 2010, figure 2: a layer at its ends blocks those before it; chosen"),
+        "learned": Threshold(0.3, "of the loss of a guess: a network that got there is not blocked; chosen"),
     }
 
     @override
@@ -71,11 +73,13 @@ class SaturatedActivation(Rule):
         if measured is None:
             return
         values = recent(measured)
+        curve, chance = loss_curve(case), chance_level(case)
+        learned = len(curve) > 0 and chance is not None and curve.last < self.limit("learned") * chance
         for i, label in enumerate(measured.labels[:-1]):  # the last one may be the network's output
             if not np.isfinite(values[:, i]).any():
                 continue
             share = float(np.nanmedian(values[:, i]))
-            if share < self.limit("share"):
+            if share < self.limit("share") or learned:
                 continue
             since = since_when(measured, i, measured.values[:, i] >= self.limit("share"))
             evidence = Evidence.over_time(

@@ -86,23 +86,24 @@ class ExplodingGradient(Rule):
         if grads is None or weights is None:
             return
         size = {label: float(np.nanmedian(weights.values[:, i])) for i, label in enumerate(weights.labels)}
-        worst: tuple[float, int, str] | None = None
+        found: tuple[float, int, str] | None = None  # the first layer in the order of the network
         for i, label in enumerate(grads.labels):
             values = grads.values[:, i]
             values = values[np.isfinite(values)]
             if not len(values) or not size.get(label, 0) > 0:
                 continue
             now = float(np.quantile(values[-max(5, len(values) // 3) :], 0.8))
-            ratio = now / size[label] / self.limit("ratio")
             start = float(np.median(values[: max(1, len(values) // 5)]))
-            growth = now / max(start, 1e-3 * size[label]) / self.limit("growth") if len(values) >= 5 else 0.0
-            if now > size[label] and growth > max(1.0, ratio, worst[0] if worst else 0.0):
-                worst = growth, i, "grew"
-            elif ratio > max(1.0, worst[0] if worst else 0.0):
-                worst = ratio, i, ""
-        if worst is None:
+            growth = now / max(start, 1e-3 * size[label]) if len(values) >= 5 else 0.0
+            if now > self.limit("ratio") * size[label]:
+                found = now / size[label], i, ""
+            elif now > size[label] and growth > self.limit("growth"):
+                found = growth, i, "grew"
+            if found is not None:
+                break
+        if found is None:
             return
-        score, row, form = worst
+        score, row, form = found
         values = grads.values[:, row]
         limit = self.limit("ratio") * size[grads.labels[row]]
         evidence = Evidence.over_time(grads.steps, values, "gradient norm", high=float(limit), log=True)
@@ -112,7 +113,7 @@ class ExplodingGradient(Rule):
             "problem", layer=case.layer(grads.labels[row]), since=since, evidence=evidence, form=form,
             fixes=(clip_fix(), *lr_fix(case, 0.1), *norm_fix(case), init_fix("xavier")),
             norm=float(np.nanmedian(values[-5:])), weights=float(size[grads.labels[row]]),
-            ratio=score * self.limit("growth"),
+            ratio=score,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from lepton_lab.doctor.case import Case
 from lepton_lab.doctor.findings import Evidence, Finding
 from lepton_lab.doctor.mending import SQUASHING, activation_fix, batch_fix, clip_fix, current_lr, lr_fix, settings_fix
 from lepton_lab.doctor.rule import Phase, Rule, Threshold, register_rule
-from lepton_lab.doctor.trends import LossCurve, chance_level, loss_curve, typical_update, usual_lr
+from lepton_lab.doctor.trends import LossCurve, chance_level, largest_update, loss_curve, typical_update, usual_lr
 
 __all__ = ["LossNotDecreasing", "LrTooHigh", "LrTooLow", "Oscillation", "Plateau"]
 
@@ -51,8 +51,9 @@ class LrTooHigh(Rule):
         curve = loss_curve(case)
         if not _enough(case, curve, self.limit("steps")):
             return
-        chance, update = chance_level(case), typical_update(case)
-        large = current_lr(case) >= self.limit("rate") * usual_lr(case) or (update or 0) >= self.limit("update")
+        chance, update = chance_level(case), largest_update(case)
+        rate = current_lr(case) >= self.limit("rate") * usual_lr(case)
+        large = rate if update is None else update >= self.limit("update")
         fixes = (*lr_fix(case, 0.1), clip_fix())
         level = chance if chance is not None else curve.first
         if curve.last > self.limit("above") * curve.first and curve.last > 1.1 * level and (

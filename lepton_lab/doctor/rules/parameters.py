@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
-from lepton_lab.doctor.case import Case
+from lepton_lab.doctor.case import Case, held
 from lepton_lab.doctor.findings import Finding
 from lepton_lab.doctor.fixes import Fix
 from lepton_lab.doctor.mending import init_fix, lr_fix
@@ -102,7 +102,7 @@ class KeepsTensors(Rule):
                 module(batch[0])
             except (RuntimeError, ValueError, TypeError, IndexError):
                 return
-            counts.append({name: _held(part) for name, part in module.named_modules()})
+            counts.append({name: len(held(part)) for name, part in module.named_modules()})
         for name in counts[0]:
             grown = np.diff([count[name] for count in counts])
             if (grown > 0).all():
@@ -181,20 +181,3 @@ def _unfreeze(case: Case, layer: str | None) -> tuple[Fix, ...]:
     ]
     label = fix_label("unfreeze", layer=layer or case.spec.name)
     return (Fix(label, "network", edits=tuple(edits), fresh=True),) if edits else ()
-
-
-def _held(module: nn.Module) -> int:
-    """Tensors in the lists and dicts that a module holds itself."""
-    return sum(_tensors(v) for k, v in vars(module).items() if k not in ("_parameters", "_modules", "_buffers"))
-
-
-def _tensors(value: Any, depth: int = 0) -> int:
-    if isinstance(value, Tensor):
-        return 1
-    if depth > 3:
-        return 0
-    if isinstance(value, dict):
-        return sum(_tensors(v, depth + 1) for v in value.values())
-    if isinstance(value, list | tuple | set):
-        return sum(_tensors(v, depth + 1) for v in value)
-    return 0

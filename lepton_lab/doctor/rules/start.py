@@ -156,7 +156,10 @@ class DeadAtStart(Rule):
     phases: ClassVar[tuple[Phase, ...]] = _BEFORE
     reads = ("dead",)
     thresholds: ClassVar[Mapping[str, Threshold]] = {
-        "share": Threshold(0.4, "CS231n, Neural networks part 1: as much as 40 % of a network can be dead")
+        "share": Threshold(
+            0.75,
+            "half of a deep ReLU layer is silent with torch's first weights, whose biases decide; chosen above that",
+        )
     }
 
     @override
