@@ -11,7 +11,7 @@ import traitlets
 
 from lepton_lab.errors import UnknownNameError
 from lepton_lab.widgets._bundles import bundle
-from lepton_lab.widgets._orders import Desk, Reply, command, failure
+from lepton_lab.widgets._orders import Desk, Reply, collect, command, failure
 from lepton_lab.widgets._still import Still
 from lepton_lab.widgets._views import Views, pump
 
@@ -36,6 +36,12 @@ class Widget(anywidget.AnyWidget):
 
     _desk: Desk | None = None
     _pulse_error: BaseException | None = None
+
+    def __init_subclass__(cls, **keys: Any) -> None:
+        super().__init_subclass__(**keys)
+        taken = sorted(name for name in collect(cls) if hasattr(Widget, name))
+        if taken:
+            raise TypeError(f"{cls.__name__}.{taken[0]} would hide a method of every widget; give the order another name")
 
     def __init__(self, **traits: Any) -> None:
         unknown = sorted(set(traits) - set(self.trait_names()))

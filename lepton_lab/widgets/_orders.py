@@ -174,7 +174,7 @@ class Desk:
         else:
             assert reply is not None
             answer = {"kind": "answer", "id": order, "ok": True, "result": reply.result}
-            buffers = tuple(reply.buffers)  # type: ignore[assignment]
+            buffers = tuple(reply.buffers)
         with self._lock:
             if self._closed:
                 return

@@ -192,3 +192,9 @@ def test_a_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
     monkeypatch.setattr(_bundles, "STATIC", tmp_path)
     with pytest.raises(LeptonError, match="make frontend"):
         _bundles.bundle("nothing_of_the_kind")
+
+
+@pytest.mark.parametrize("name", ["open", "close", "push"])
+def test_an_order_cannot_hide_what_every_widget_has(name):
+    with pytest.raises(TypeError, match=name):
+        type("Bad", (Widget,), {name: command(lambda self: None)})
