@@ -88,7 +88,7 @@ class ActSaturated(Probe):
 
     @override
     def begin(self, layers: Layers) -> None:
-        self._found: dict[int, tuple[Tensor, int]] = {}
+        self._found: dict[str, tuple[Layer, Tensor, int]] = {}
 
     @override
     def observe(self, layer: Layer, output: Tensor) -> None:
@@ -97,13 +97,13 @@ class ActSaturated(Probe):
         low, high = layer.limits
         near = (output.detach().float() - (low + high) / 2).abs_().sub_((high - low) * (0.5 - _SATURATED))
         count = near.sign_().add_(1).sum() / 2
-        known, size = self._found.get(layer.index, (0.0, 0))
-        self._found[layer.index] = count + known, size + output.numel()
+        _, known, size = self._found.get(layer.path, (layer, 0.0, 0))
+        self._found[layer.path] = layer, count + known, size + output.numel()
 
     @override
     def compute(self, moment: Moment) -> Tensor | None:
         found, self._found = self._found, {}
-        return moment.spread({i: count / size for i, (count, size) in sorted(found.items())})
+        return moment.spread(_shares(found))
 
 
 @register_probe
@@ -115,18 +115,18 @@ class ActHist(Probe):
 
     @override
     def begin(self, layers: Layers) -> None:
-        self._found: dict[int, tuple[Tensor, int]] = {}
+        self._found: dict[str, tuple[Layer, Tensor, int]] = {}
 
     @override
     def observe(self, layer: Layer, output: Tensor) -> None:
         counts = signed([output], [0], 1)[0] * output.numel()
-        known, size = self._found.get(layer.index, (0.0, 0))
-        self._found[layer.index] = counts + known, size + output.numel()
+        _, known, size = self._found.get(layer.path, (layer, 0.0, 0))
+        self._found[layer.path] = layer, counts + known, size + output.numel()
 
     @override
     def compute(self, moment: Moment) -> Tensor | None:
         found, self._found = self._found, {}
-        return moment.spread({i: counts / size for i, (counts, size) in sorted(found.items())}) if found else None
+        return moment.spread(_shares(found)) if found else None
 
 
 @register_probe
@@ -164,3 +164,9 @@ class Dead(Probe):
             if seen + 1 >= self.window:
                 found[i] = (silent >= self.window).float().mean()
         return moment.spread(found)
+
+
+def _shares(found: dict[str, tuple[Layer, Tensor, int]]) -> dict[int, Tensor]:
+    """Counts as shares, in the order of the layers, which is known only after the first forward pass."""
+    rows = sorted(found.values(), key=lambda row: row[0].index)
+    return {layer.index: counts / size for layer, counts, size in rows}

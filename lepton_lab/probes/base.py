@@ -209,7 +209,8 @@ def make_probes(choice: Any) -> list[Probe]:
     """Probes from what `Trainer(probes=…)` takes.
 
     Args:
-        choice: None, "standard", a name, a `Probe`, or several names and probes.
+        choice: None, "standard", a name, a `Probe`, or several names and probes; what is named itself takes the place
+            of the one of the same name in "standard".
 
     Raises:
         UnknownNameError: There is no probe of this name.
@@ -218,20 +219,19 @@ def make_probes(choice: Any) -> list[Probe]:
     if choice is None:
         return []
     parts = [choice] if isinstance(choice, str | Probe) or not isinstance(choice, Sequence) else list(choice)
-    probes: dict[str, Probe] = {}
-    for part in parts:
-        for probe in _made(part):
-            if probe.name in probes and part != "standard":
-                raise TrainingError(f"the probe {probe.name!r} is asked for twice", do="Name it once")
-            probes.setdefault(probe.name, probe)
+    probes = {name: PROBES[name]() for name in STANDARD} if "standard" in parts else {}
+    own: set[str] = set()
+    for probe in (_made(part) for part in parts if part != "standard"):
+        if probe.name in own:
+            raise TrainingError(f"the probe {probe.name!r} is asked for twice", do="Name it once")
+        own.add(probe.name)
+        probes[probe.name] = probe
     return list(probes.values())
 
 
-def _made(part: Any) -> list[Probe]:
+def _made(part: Any) -> Probe:
     if isinstance(part, Probe):
-        return [part]
-    if part == "standard":
-        return [PROBES[name]() for name in STANDARD]
+        return part
     if isinstance(part, str):
-        return [PROBES[part]()]
+        return PROBES[part]()
     raise TrainingError("this is no probe", expected='"standard", a name, or a Probe', received=type(part).__name__)
