@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from lepton_lab.errors import LeptonError, UnknownNameError
 
@@ -34,6 +34,10 @@ class Reply:
     buffers: Sequence[Any] = field(default=())
 
 
+@overload
+def command(method: F) -> F: ...
+@overload
+def command(*, background: bool) -> Callable[[F], F]: ...
 def command(method: Any = None, *, background: bool = False) -> Any:
     """Makes a method of a widget an order that the front end can give by the method's name.
 
