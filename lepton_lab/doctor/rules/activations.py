@@ -63,8 +63,8 @@ class SaturatedActivation(Rule):
     phases: ClassVar[tuple[Phase, ...]] = _DURING
     reads = ("act_saturated",)
     thresholds: ClassVar[Mapping[str, Threshold]] = {
-        "share": Threshold(0.5, "Glorot and Bengio 2010, figure 2: a layer at its ends blocks those before it; chosen"),
-        "learned": Threshold(0.3, "of the loss of a guess: a network that got there is not blocked; chosen"),
+        "share": Threshold(0.6, "Glorot and Bengio 2010, figure 2: a layer at its ends blocks those before it; chosen"),
+        "learned": Threshold(0.6, "of the loss of a guess: a network that got there is not blocked; chosen"),
     }
 
     @override
@@ -113,7 +113,7 @@ class PoorInitialisation(Rule):
             yield equal
             return
         measured = case.measured("act_std")
-        if measured is None or (case.phase == "during" and (not measured.live or measured.steps[0] > 20)):
+        if measured is None or (case.phase == "during" and (not measured.live or measured.steps[0] > 1)):
             return  # what it looked like at the start is not known
         start = dict(zip(measured.labels, measured.values[0], strict=True))
         start = {label: float(v) for label, v in start.items() if np.isfinite(v)}
@@ -133,7 +133,7 @@ class PoorInitialisation(Rule):
             since = int(measured.steps[0]) if case.phase == "during" else None
             if std > self.limit("growing") * given:
                 yield self.finding(
-                    "warning", layer=case.layer(label), since=since, evidence=evidence, fixes=fixes, form="large",
+                    "problem", layer=case.layer(label), since=since, evidence=evidence, fixes=fixes, form="large",
                     std=std, ratio=std / given,
                 )  # fmt: skip
                 return

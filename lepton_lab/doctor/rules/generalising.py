@@ -45,6 +45,7 @@ class Overfit(Rule):
     thresholds: ClassVar[Mapping[str, Threshold]] = {
         "gap": Threshold(2.0, f"validation loss over training loss; {_OWN}"),
         "rise": Threshold(1.15, f"validation loss over its lowest; {_OWN}"),
+        "by heart": Threshold(8.0, f"the same, where new samples are hardly better than guessed; {_OWN}"),
         "level": Threshold(0.15, f"of the loss of a guess, that the validation loss has at least; {_OWN}"),
         "epochs": Threshold(2, "epochs since the lowest"),
     }
@@ -58,10 +59,16 @@ class Overfit(Rule):
         best = int(valid.argmin())
         now, trained = float(np.median(valid[-3:])), float(np.median(train[-3:]))
         chance = chance_level(case)
+        rises = now >= self.limit("rise") * valid[best] and now >= self.limit("gap") * trained
+        by_heart = (
+            chance is not None
+            and now >= self.limit("by heart") * trained
+            and now >= 0.5 * chance
+            and now > 1.02 * valid[best]
+        )  # fmt: skip
         if (
             len(valid) - 1 - best < self.limit("epochs")
-            or now < self.limit("rise") * valid[best]
-            or now < self.limit("gap") * trained
+            or not (rises or by_heart)
             or train[-1] > train[best]
             or (chance is not None and now < self.limit("level") * chance)
         ):
@@ -123,7 +130,7 @@ class ClassErrors(Rule):
     thresholds: ClassVar[Mapping[str, Threshold]] = {
         "worst": Threshold(0.25, f"accuracy of the worst class; {_OWN}"),
         "best": Threshold(0.75, f"accuracy of the best class; {_OWN}"),
-        "mean": Threshold(0.5, f"accuracy of all together: before that the network still learns; {_OWN}"),
+        "mean": Threshold(0.7, f"accuracy of all together: before that the network still learns; {_OWN}"),
         "epochs": Threshold(3, "epochs before anything is said"),
     }
 

@@ -71,7 +71,10 @@ class LrTooHigh(Rule):
                 least=curve.least, last=curve.last,
             )  # fmt: skip
             return
-        if chance is not None and large and curve.last >= self.limit("guess") * chance and case.step >= 40:
+        if (
+            chance is not None and large and curve.last >= self.limit("guess") * chance
+            and (case.step >= 2 * self.limit("steps") or curve.last > 2 * chance)
+        ):  # fmt: skip
             yield self.finding(
                 "problem", since=int(curve.steps[0]), evidence=_plot(curve, high=chance), fixes=fixes, form="stuck",
                 last=curve.last, expected=chance, ratio=update if update is not None else math.nan,

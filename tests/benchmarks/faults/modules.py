@@ -1,5 +1,6 @@
 """Modules as people write them by hand, some of them with a fault."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ class Perceptron(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             sizes = [inputs] + [width] * depth
-            self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+            self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
             self.acts = nn.ModuleList(activation() for _ in self.hidden)
             self.out = nn.Linear(width, outputs)
 

@@ -44,6 +44,14 @@ def cases(world: World) -> list[Trial]:
             network(w, tuple(x.shape[1:]), data.target_size), data, {"epochs": 8, "batch_size": batch, "seed": w.seeds}
         )
 
+    def overlooked() -> Setup:
+        generator = torch.Generator().manual_seed(w.seeds + 1)
+        y = (torch.rand(900, generator=generator) < 0.06).long()
+        x = torch.randn(900, 4, generator=generator)
+        x[:, 0] += 0.7 * y
+        data = bundle(x[:700], y[:700], x[700:], y[700:])
+        return Setup(network(w, (4,), 2), data, {"epochs": 8, "batch_size": batch, "seed": w.seeds})
+
     def leak_column() -> Setup:
         x, y, vx, vy = arrays(w, "table")
         generator = torch.Generator().manual_seed(w.seeds)
@@ -136,6 +144,7 @@ def cases(world: World) -> list[Trial]:
         Trial("features of very different size", uneven, ("input-scale",), first),
         Trial("a rare class among images", lambda: rare("images", 0.05), ("class-imbalance", "class-errors")),
         Trial("a rare class in the table", lambda: rare("table", 0.1), ("class-imbalance", "class-errors")),
+        Trial("a rare class that is given up", overlooked, ("class-errors",)),
         Trial("a column that is the answer", leak_column, ("leakage",)),
         Trial("a pixel that is the answer", leak_pixel, ("leakage",)),
         Trial("validation images in train", lambda: copies("images", 0.3), ("duplicates",)),

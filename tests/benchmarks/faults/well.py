@@ -99,7 +99,12 @@ def cases(world: World) -> list[Trial]:
     add("texts, mean of embeddings", text, [ll.Embedding(words, 16), ll.Mean(1), ll.Linear(2)], epochs=6, lr=5e-3)
     add("texts, GRU", text, [ll.Embedding(words, 16), ll.GRU(24), ll.Linear(2)], epochs=4, lr=3e-3)
     add("texts, LSTM", text, [ll.Embedding(words, 16), ll.LSTM(24), ll.Linear(2)], epochs=5, lr=3e-3, patience=2)
-    add("texts, transformer", text,
-        lambda: [ll.Embedding(words, 16), ll.PositionalEncoding(), ll.TransformerEncoderLayer(2, 32), ll.Mean(1), ll.Linear(2)],
-        epochs=4, lr=2e-3)  # fmt: skip
+    add(
+        "texts, transformer", text,
+        lambda: [
+            ll.Embedding(words, 16), ll.PositionalEncoding(), ll.TransformerEncoderLayer(2, 32), ll.Mean(1),
+            ll.Linear(2),
+        ],
+        epochs=4, lr=2e-3,
+    )  # fmt: skip
     return found
