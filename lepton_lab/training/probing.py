@@ -122,8 +122,6 @@ class Probing:
         if not batches:
             self.at = engine.progress.step + 1
             return
-        if engine.schedule.changes:
-            engine.follow_schedule(0)
         first = self._event()
         try:
             with undisturbed(engine.module):
@@ -287,7 +285,7 @@ class Probing:
         if len(batches) > 1 and twin is not None:
             value, _ = self._evaluate(batches[0], None)
             previous = self._differentiate(value, engine.optimizer.params)
-            twin.step(previous)
+            twin.step(previous, self._rate(0))
             batches = batches[1:]
         params = twin.params if twin is not None and previous is not None else engine.optimizer.params
         x, y = batches[0]
@@ -306,9 +304,16 @@ class Probing:
         session.compute(moment, late=False)
         if twin is None:
             return _Taking(moment, None, copies=False), None
-        twin.step(grads)
+        twin.step(grads, self._rate(number - engine.progress.step - 1))
         after = self._in_order([p.detach() for p in twin.params])
         return _Taking(moment, None, copies=True), [p for p in after if p is not None]
+
+    def _rate(self, ahead: int) -> float:
+        """The learning rate of the batch that comes `ahead` batches after the next one."""
+        engine = self.engine
+        if engine.schedule.changes:
+            engine.follow_schedule(-ahead * engine.feed.batch_size)
+        return engine.optimizer.lr
 
     def _evaluate(self, batch: tuple[Tensor, Tensor], weights: dict[str, Tensor] | None) -> tuple[Tensor, Tensor]:
         forward, (x, y) = self.engine.head.forward, batch
@@ -390,8 +395,9 @@ class _Twin:
         }
         self._optimizer._bind()
 
-    def step(self, grads: Grads) -> None:
+    def step(self, grads: Grads, lr: float) -> None:
         """One update of the copies."""
+        self._optimizer.set_lr(lr)
         for p, g in zip(self.params, grads, strict=True):
             p.grad = g
         self._optimizer.step()

@@ -250,7 +250,7 @@ def test_a_copy_of_the_optimizer_makes_its_next_update() -> None:
         before = [p.detach().clone() for p in module.parameters()]
         grads = [torch.randn_like(p) for p in module.parameters()]
         twin = _Twin(optimizer, module)
-        twin.step(list(grads))
+        twin.step(list(grads), 0.1)
         assert all(torch.equal(p, q) for p, q in zip(module.parameters(), before, strict=True))
         assert all(torch.equal(a, b) for k in state for a, b in zip(state[k], optimizer.state[k], strict=True))
         for p, g in zip(module.parameters(), grads, strict=True):
