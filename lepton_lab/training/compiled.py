@@ -1,51 +1,46 @@
-"""The function that is compiled: some training steps without side effects, written back at its end."""
+"""Some training steps as one function without side effects, written back at its end; what is made of it.
+
+On a CPU the function is compiled ahead of its use in a process of its own (`compile_process`) and loaded from a
+library. On a GPU it is captured as a CUDA graph.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
 
 from lepton_lab.training.optimizers import FusedOptimizer
 
-__all__ = ["CompiledSteps", "GraphSteps", "build_steps", "several_steps"]
+__all__ = ["GraphSteps", "LoadedSteps", "flat_arguments", "live_tensors", "several_steps"]
 
 Update = Callable[[list[Tensor], list[Tensor], list[list[Tensor]], Tensor, Tensor], list[Tensor]]
 
 
-class CompiledSteps:
-    """Several training steps in one call.
+class LoadedSteps:
+    """Several training steps in one call of a library that `compile_process` has written.
 
     Args:
-        function: The compiled function.
-        template: An optimizer of the same kind; its tensors are copied for the trial call.
+        library: The file.
+
+    Raises:
+        RuntimeError: It cannot be loaded.
     """
 
-    def __init__(self, function: Callable[..., Any], template: FusedOptimizer) -> None:
-        self._function = function
-        params, states, count = _tensors(template)
-        copies = [p.clone() for p in params], [[t.clone() for t in values] for values in states], count.clone()
-        self._copies: tuple[list[Tensor], list[list[Tensor]], Tensor] | None = copies
+    def __init__(self, library: Path) -> None:
+        self._runner = torch._C._aoti.AOTIModelContainerRunnerCpu(str(library), 1)
 
     def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """Trains on x (steps, N, …) and y (steps, N, …); returns losses (steps,) and all outputs.
 
         Side effects: changes the optimizer's parameters and state in place.
         """
-        params, states, count = _tensors(optimizer)
-        losses, outputs = self._function(params, states, count, x, y, rates)
+        losses, outputs = self._runner.run(flat_arguments(optimizer, x, y, rates))
         return losses, outputs
-
-    def warm_up(self, x: Tensor, y: Tensor) -> None:
-        """Compiles, by a call on copies."""
-        assert self._copies is not None
-        for _ in range(2):
-            self._function(*self._copies, x, y, torch.zeros(len(x), device=x.device))
-        self._copies = None
 
 
 class GraphSteps:
@@ -70,7 +65,7 @@ class GraphSteps:
         y: Tensor,
         capture: Callable[[Callable[[], None], torch.device], Callable[[], None]] | None = None,
     ) -> None:
-        params, states, count = _tensors(optimizer)
+        params, states, count = live_tensors(optimizer)
         self._x, self._y = x.clone(), y.clone()
         self._rates = torch.zeros(len(x), device=x.device)
         self._result: tuple[Tensor, Tensor] | None = None
@@ -85,7 +80,7 @@ class GraphSteps:
             tensor.copy_(copy_of)
 
     def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-        """Trains on x and y; see `CompiledSteps`."""
+        """Trains on x and y; see `LoadedSteps`."""
         self._x.copy_(x)
         self._y.copy_(y)
         self._rates.copy_(rates)
@@ -109,27 +104,23 @@ def _capture(body: Callable[[], None], device: torch.device) -> Callable[[], Non
     return graph.replay
 
 
-def build_steps(
-    module: nn.Module,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    optimizer: FusedOptimizer,
-    steps: int,
-    threads: int,
-) -> CompiledSteps:
-    """Prepares `torch.compile` for `steps` steps of `optimizer`; compiling happens with the first call."""
-    run = several_steps(module, loss, optimizer, steps)
-    compiled = torch.compile(run, fullgraph=True, dynamic=False, options={"cpp.threads": threads})
-    return CompiledSteps(compiled, optimizer)
-
-
 def several_steps(
-    module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], optimizer: FusedOptimizer, steps: int
+    module: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], name: str, options: dict[str, Any], steps: int
 ) -> Callable[..., tuple[Tensor, Tensor]]:
-    """A function of (parameters, states, count, x, y, rates) that trains and writes back what has changed."""
-    skeleton = copy.deepcopy(module).to("meta")  # the function takes its weights as arguments; none are kept alive
-    order = {id(p): i for i, p in enumerate(optimizer.params)}
-    names = [(name, order[id(p)]) for name, p in module.named_parameters() if id(p) in order]
-    update = _adam(optimizer) if optimizer.name in ("adam", "adamw") else _sgd(optimizer)
+    """A function of (parameters, states, count, x, y, rates) that trains and writes back what has changed.
+
+    Args:
+        module: Gives the forward pass; the function takes the weights as arguments, in the module's order.
+        loss: The loss of a batch.
+        name: "adam", "adamw" or "sgd".
+        options: The optimizer's.
+        steps: How many.
+    """
+    from torch.func import functional_call, grad_and_value  # imports torch's compiler, so not before it is used
+
+    skeleton = copy.deepcopy(module).to("meta")  # no weights are kept alive
+    names = [path for path, _ in module.named_parameters()]
+    update = _adam(options, decoupled=name == "adamw") if name in ("adam", "adamw") else _sgd(options)
 
     def run(
         params: list[Tensor], states: list[list[Tensor]], count: Tensor, x: Tensor, y: Tensor, rates: Tensor
@@ -140,8 +131,7 @@ def several_steps(
             x_i, y_i = x[i], y[i]
 
             def objective(weights: list[Tensor], x_i: Tensor = x_i, y_i: Tensor = y_i) -> tuple[Tensor, Tensor]:
-                named = {name: weights[k] for name, k in names}
-                output = functional_call(skeleton, named, (x_i,))
+                output = functional_call(skeleton, dict(zip(names, weights, strict=True)), (x_i,))
                 return loss(output, y_i), output
 
             grads, (value, output) = grad_and_value(objective, has_aux=True)(params)
@@ -161,15 +151,15 @@ def several_steps(
     return run
 
 
-def _adam(optimizer: FusedOptimizer) -> Update:
-    o = optimizer.options
-    (beta1, beta2), eps, decay, decoupled = o["betas"], o["eps"], o["weight_decay"], optimizer.name == "adamw"
+def _adam(o: dict[str, Any], *, decoupled: bool) -> Update:
+    (beta1, beta2), eps, decay = o["betas"], o["eps"], o["weight_decay"]
 
     def update(
         params: list[Tensor], grads: list[Tensor], states: list[list[Tensor]], count: Tensor, lr: Tensor
     ) -> list[Tensor]:
         first, second = 1 - beta1**count, (1 - beta2**count).sqrt()
         averages, squares = states
+        rate, floor = lr * second / first, eps * second  # one division an element, not two
         new = []
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             if decay and decoupled:
@@ -178,14 +168,14 @@ def _adam(optimizer: FusedOptimizer) -> Update:
                 g = g + decay * p
             averages[i] = averages[i] + (g - averages[i]) * (1 - beta1)
             squares[i] = squares[i] * beta2 + g * g * (1 - beta2)
-            new.append(p - (lr / first) * averages[i] / (squares[i].sqrt() / second + eps))
+            new.append(p - rate * (averages[i] / (squares[i].sqrt() + floor)))
         return new
 
     return update
 
 
-def _sgd(optimizer: FusedOptimizer) -> Update:
-    momentum, decay = optimizer.options["momentum"], optimizer.options["weight_decay"]
+def _sgd(o: dict[str, Any]) -> Update:
+    momentum, decay = o["momentum"], o["weight_decay"]
 
     def update(
         params: list[Tensor], grads: list[Tensor], states: list[list[Tensor]], count: Tensor, lr: Tensor
@@ -202,10 +192,16 @@ def _sgd(optimizer: FusedOptimizer) -> Update:
     return update
 
 
-def _tensors(optimizer: FusedOptimizer) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
+def live_tensors(optimizer: FusedOptimizer) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
     """The live tensors of parameters and state, and the count of steps."""
     params = [p.detach() for p in optimizer.params]
     if optimizer.name == "sgd":
         buffers: Sequence[Tensor] = optimizer.state.get("momentum_buffer", [])
         return params, [list(buffers)] if buffers else [], torch.zeros(())
     return params, [optimizer.state["exp_avg"], optimizer.state["exp_avg_sq"]], optimizer.state["step"][0]
+
+
+def flat_arguments(optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> list[Tensor]:
+    """The arguments of `several_steps`' function in one list, as a library takes them."""
+    params, states, count = live_tensors(optimizer)
+    return [*params, *(t for values in states for t in values), count, x, y, rates]

@@ -129,7 +129,7 @@ class Engine:
         if reason_against(self) is None:
             self.turbo = Turbo(self)
             if not self.turbo.decide():
-                self.turbo = None
+                self.drop_turbo()
         if run.folder is not None:
             self.writer = CheckpointWriter(run.folder / "checkpoints")
 
@@ -288,6 +288,12 @@ class Engine:
         if self.turbo is not None:
             self.turbo.settings_changed()
 
+    def drop_turbo(self) -> None:
+        """Trains eagerly from here on."""
+        if self.turbo is not None:
+            self.turbo.close()
+            self.turbo = None
+
     def forget_gathered(self) -> None:
         """Drops gradients of an update that was not finished."""
         if isinstance(self.step, FullStep):
@@ -387,7 +393,7 @@ class Engine:
 
         Side effects: gradients are forgotten.
         """
-        self.turbo = None
+        self.drop_turbo()
         if self.probing is not None:
             self.probing.close()
         if self.writer is not None:

@@ -12,6 +12,7 @@ from lepton_lab.errors import TrainingError
 from lepton_lab.training.controller import Controller, Stopped
 from lepton_lab.training.engine import Engine
 from lepton_lab.training.memory import describe_halving, release, used_memory
+from lepton_lab.training.native import kept_memory
 from lepton_lab.training.recovery import explain_non_finite
 from lepton_lab.training.setup import is_out_of_memory
 from lepton_lab.training.status import RunState
@@ -27,7 +28,7 @@ __all__ = ["Loop", "train"]
 
 def train(run: Run, plan: Plan) -> None:
     """Trains a run to its end, in the present thread."""
-    with training_thread(plan.settings.deterministic):
+    with training_thread(plan.settings.deterministic), kept_memory():
         engine = Engine(run, plan)
         try:
             engine.set_up()

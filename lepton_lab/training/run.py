@@ -17,6 +17,7 @@ from lepton_lab.probes.log import ProbeLog
 from lepton_lab.training import recording
 from lepton_lab.training.commands import Call, Command, Controls
 from lepton_lab.training.history import History
+from lepton_lab.training.native import dismiss_team
 from lepton_lab.training.slots import Slots, default_slots
 from lepton_lab.training.status import RunState, RunStatus
 
@@ -267,6 +268,7 @@ class Run:
         )
         with _active_lock:
             _active.add(self)
+        dismiss_team()
         self._thread.start()
         return self
 

@@ -21,6 +21,7 @@ from lepton_lab.training.settings import TrainSettings
 __all__ = [
     "Head",
     "autocast_type",
+    "class_weights_of",
     "describe_data",
     "evaluating",
     "is_out_of_memory",
@@ -148,7 +149,7 @@ def make_head(
         probabilities=probabilities,
         options=settings.loss_args,
         label_smoothing=settings.label_smoothing,
-        class_weights=_class_weights(settings, data),
+        class_weights=class_weights_of(settings, data),
         where=last,
     )
     _check_all_labels(data, output, last)
@@ -249,7 +250,8 @@ def _outputs(data: DataBundle, output: Tensor, probabilities: bool, device: torc
     return Outputs(str(data.task), classes, probabilities, device)
 
 
-def _class_weights(settings: TrainSettings, data: DataBundle) -> Tensor | None:
+def class_weights_of(settings: TrainSettings, data: DataBundle) -> Tensor | None:
+    """One weight a class, where the settings ask for weights."""
     if settings.class_weights == "balanced":
         return data.class_weights()
     return torch.tensor(settings.class_weights) if settings.class_weights is not None else None

@@ -1,50 +1,44 @@
-"""Compiled steps: forward, backward and update of several batches in one call of generated code.
+"""Compiled steps: forward, backward and update of some batches in one call of generated code.
 
-Such a call takes half the time of the same eager steps of a small network, but compiling takes a minute when it is
-done for the first time on a machine, a few seconds from torch's cache, and nothing where this process has the function
-already. So a training starts eagerly; where the time left is worth it, a second thread compiles beside it, and the
+Such a call takes a third to a half of the time of the same eager steps of a small network. Compiling takes about ten
+seconds, loading what was compiled before takes a millisecond. So a training starts with compiled steps where the cache
+has them, and eagerly elsewhere; where the time left is worth it, a process of low priority compiles beside it, and the
 loop changes over between two batches. The compiled function works on the very tensors of parameters and optimizer, so
 nothing is handed over, and eager and compiled steps can follow each other in any order.
 
-Orders are obeyed before each call, so one that comes during a call waits for its end: a few batches of a network whose
-steps are so short that it pays to take them together. Where single batches are ordered, eager steps take them.
+Orders are obeyed before each call, so one that comes during a call waits for its end: two batches of a network whose
+steps are short, one of others. Where single batches are ordered, eager steps take them.
 """
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import json
 import logging
 import os
 import shutil
-import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from lepton_lab.data.folders import cache_dir
-from lepton_lab.training.compiled import CompiledSteps, GraphSteps, build_steps, several_steps
+from lepton_lab.training.compile_job import CompileJob, expected_seconds, library_of, load_library, order_of
+from lepton_lab.training.compiled import GraphSteps, LoadedSteps, several_steps
 from lepton_lab.training.feeds import ResidentFeed
 from lepton_lab.training.optimizers import FusedOptimizer
+from lepton_lab.training.setup import usable_cpus
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine
 
 __all__ = ["Turbo", "reason_against"]
 
-STEPS_PER_CALL = 5
-_COLD, _WARM = 75.0, 8.0  # s to compile without and with torch's cache, beside a training on two CPUs
-_SLOWED = 2.3  # what an eager step takes, relative, while another thread compiles on two CPUs
+STEPS_PER_CALL = 2  # five are hardly quicker, and take three times as long to compile
+_SHORT = 0.02  # s; longer steps are taken one a call, so that orders take effect at once
+_SLOWED = 1.05  # what an eager step takes, relative, while a process of low priority compiles on another CPU
 _SHARE = 0.8  # what a compiled step takes, relative, with half of the usual gain
 _LATE = 2.0  # compiling may take so many times what is expected
 _TURN = 50  # steps of either kind in turn, before it is decided which are quicker
-_KEPT: dict[str, CompiledSteps] = {}
-_kept_lock = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -67,8 +61,6 @@ def reason_against(engine: Engine) -> str | None:
         return "batches are prepared one by one"
     if any(engine.callbacks.has(name) for name in ("on_train_batch_begin", "on_train_batch_end")):
         return "callbacks want to see every batch"
-    if engine.device.type == "cpu" and not (shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
-        return "there is no C++ compiler"
     return _reason_against_module(engine.head.forward)
 
 
@@ -86,44 +78,63 @@ def _reason_against_module(module: nn.Module) -> str | None:
 
 
 class Turbo:
-    """Decides, compiles beside the training, and trains several batches a call.
+    """Decides, has steps compiled beside the training, and trains several batches a call.
 
     Args:
         engine: What is trained.
-        steps: Batches of one call.
+        steps: Batches of one call; None for as many as suit the length of a step.
     """
 
-    def __init__(self, engine: Engine, steps: int = STEPS_PER_CALL) -> None:
-        self.engine, self.steps = engine, steps
+    def __init__(self, engine: Engine, steps: int | None = None) -> None:
+        self.engine = engine
+        self.steps = steps or (STEPS_PER_CALL if engine.step_seconds < _SHORT else 1)
         self.ready = False
-        self._function: CompiledSteps | GraphSteps | None = None
+        self._function: LoadedSteps | GraphSteps | None = None
+        self._job: CompileJob | None = None
+        self._library: Path | None = None
         self._rate: tuple[float, Tensor] | None = None
-        self._key = _key(engine, steps)
         self._size = engine.feed.batch_size
+        self._about = _about(engine)
         trusted = engine.settings.compile is True or engine.device.type != "cpu"
         self._trial = None if trusted else Trial()
 
     def decide(self) -> bool:
-        """Starts to compile where that shortens the expected time, or where it was asked for."""
+        """Loads what was compiled before, or starts to compile where that pays or was asked for.
+
+        Returns:
+            Whether there are compiled steps, or will be.
+        """
         engine = self.engine
         if engine.device.type == "cuda":
             return self._capture()
-        self.poll()
-        if self.ready:
-            return True
-        left = (engine.total_steps() - engine.progress.step) * engine.step_seconds
-        if engine.settings.compile is not True and not pays(left, _expected(self._key)):
+        x, y = self._example()
+        order = order_of(engine, _optimizer(engine), x, y)
+        if order is None:
             return False
-        thread = self._start()
-        if engine.settings.compile is True:
-            thread.join()
+        self._library = library_of(order)
+        if self._load():
+            return True
+        asked = engine.settings.compile is True
+        left = (engine.total_steps() - engine.progress.step) * engine.step_seconds
+        if not asked and (engine.threads >= usable_cpus() or not pays(left, expected_seconds())):
+            return False
+        if not (shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
+            return False
+        try:
+            self._job = CompileJob(order, self._library, patient=not asked)
+        except OSError as problem:
+            _log.info("no process could be started to compile steps: %s", problem)
+            return False
+        if asked:
+            self._job.wait()
             self.poll()
-        return True
+        return self.ready or self._job is not None
 
     def _capture(self) -> bool:
         engine, optimizer = self.engine, _optimizer(self.engine)
+        head = engine.head
         try:
-            run = several_steps(engine.head.forward, engine.head.loss, optimizer, self.steps)
+            run = several_steps(head.forward, head.loss, optimizer.name, optimizer.options, self.steps)
             self._function = GraphSteps(run, optimizer, *self._example())
             self.ready = True
         except RuntimeError as problem:  # an operation that cannot be captured: training goes on eagerly
@@ -136,21 +147,26 @@ class Turbo:
         rows = torch.arange(self.steps * self._size, device=feed.x.device) % feed.samples
         return self._shaped(feed.x.index_select(0, rows)), self._shaped(feed.y.index_select(0, rows))
 
-    def _start(self) -> threading.Thread:
-        """Compiles in a thread of its own, which holds copies only, so that it may outlive the training."""
-        engine = self.engine
-        x, y = self._example()
-        function = build_steps(engine.head.forward, engine.head.loss, _optimizer(engine), self.steps, engine.threads)
-        thread = threading.Thread(target=_compile, args=(self._key, function, x, y), name="lepton-compile", daemon=True)
-        thread.start()
-        return thread
+    def _load(self) -> bool:
+        assert self._library is not None
+        self._function = load_library(self._library)
+        self.ready = self._function is not None
+        return self.ready
 
     def poll(self) -> None:
-        """Takes the compiled function over once it is there; asked at every reading."""
-        if self._function is None:
-            with _kept_lock:
-                self._function = _KEPT.get(self._key)
-            self.ready = self._function is not None
+        """Takes the compiled steps over once they are there; asked at every reading."""
+        job = self._job
+        if job is None or not job.done:
+            return
+        self._job = None
+        if not self._load():  # no compiler, no disk, an operation that it cannot do: training goes on eagerly
+            _log.info("steps could not be compiled: %s", job.problem)
+
+    def close(self) -> None:
+        """Ends what still compiles."""
+        if self._job is not None:
+            self._job.stop()
+            self._job = None
 
     def _shaped(self, x: Tensor) -> Tensor:
         return x.reshape(self.steps, self._size, *x.shape[1:])
@@ -181,7 +197,7 @@ class Turbo:
         if trial.decided:
             self._trial = None
             if not compiled:
-                self.engine.turbo = None
+                self.engine.drop_turbo()
         return compiled
 
     @property
@@ -204,8 +220,8 @@ class Turbo:
 
     def settings_changed(self) -> None:
         """Goes back to eager steps where the compiled ones would not do the same."""
-        if _key(self.engine, self.steps) != self._key or _reason_against_module(self.engine.head.forward):
-            self.engine.turbo = None
+        if _about(self.engine) != self._about or _reason_against_module(self.engine.head.forward):
+            self.engine.drop_turbo()
 
 
 class Trial:
@@ -234,23 +250,11 @@ class Trial:
         return min(self._times[::2]) < min(self._times[1::2])
 
 
-def _compile(key: str, function: CompiledSteps, x: Tensor, y: Tensor) -> None:
-    start = time.perf_counter()
-    try:
-        torch.set_flush_denormal(True)
-        function.warm_up(x, y)
-        with _kept_lock:
-            _KEPT[key] = function
-        _remember(key, time.perf_counter() - start)
-    except Exception as problem:  # no compiler, no disk, an operation that it cannot do: training goes on eagerly
-        _log.info("steps could not be compiled: %s", problem)
-
-
 def pays(left: float, cost: float) -> bool:
     """Whether compiling for `cost` seconds beside a training with `left` eager seconds to go loses no time.
 
-    While it compiles, the training is slowed; afterwards each step takes a part of its time. That must come out even
-    where compiling takes twice as long as expected and brings half of what it usually does.
+    While it compiles, the training is slowed a little; afterwards each step takes a part of its time. That must come
+    out even where compiling takes twice as long as expected and brings half of what it usually does.
     """
     late = _LATE * cost
     return late + max(0.0, left - late / _SLOWED) * _SHARE < left
@@ -261,53 +265,6 @@ def _optimizer(engine: Engine) -> FusedOptimizer:
     return engine.optimizer
 
 
-def _key(engine: Engine, steps: int) -> str:
-    """What a compiled function depends on; equal keys may share one."""
-    optimizer, feed = _optimizer(engine), engine.feed
-    assert isinstance(feed, ResidentFeed)
-    about = [
-        torch.__version__, repr(engine.head.forward), engine.head.loss_name, repr(engine.settings.loss_args),
-        engine.settings.label_smoothing, repr(engine.settings.class_weights), optimizer.name,
-        dict(optimizer.options), [list(p.shape) for p in optimizer.params],
-        list(feed.x.shape[1:]), str(feed.x.dtype), list(feed.y.shape[1:]), str(feed.y.dtype), feed.batch_size,
-        steps, str(engine.device), engine.threads, engine.channels_last, str(optimizer.params[0].dtype),
-        engine.plan.loss is None or id(engine.plan.loss),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(about, default=str).encode()).hexdigest()[:24]
-
-
-def _notes() -> Path:
-    return cache_dir() / "compiled.json"
-
-
-def _marker(key: str) -> Path:
-    """A file in torch's cache that says that a function was compiled; gone where the cache was cleared."""
-    folder = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    return Path(folder or Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}") / f"lepton-{key}"
-
-
-def _expected(key: str) -> float:
-    """Seconds that compiling will take: less than it took here before where torch's cache has it, or a guess."""
-    try:
-        if not _marker(key).exists():  # torch keeps its cache among the temporary files
-            return _COLD
-        notes = json.loads(_notes().read_text(encoding="utf-8"))
-        return max(_WARM, 0.2 * float(notes["seconds"][key]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return _COLD
-
-
-def _remember(key: str, seconds: float) -> None:
-    try:
-        path = _notes()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            known = dict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            known = {}
-        known[key] = seconds
-        path.write_text(json.dumps({"seconds": dict(list(known.items())[-200:])}), encoding="utf-8")
-        _marker(key).parent.mkdir(parents=True, exist_ok=True)
-        _marker(key).touch()
-    except (OSError, KeyError):  # no disk, or a user without a name
-        return
+def _about(engine: Engine) -> tuple[Any, ...]:
+    """What a run may change of all that compiled steps were made for."""
+    return engine.feed.batch_size, repr(_optimizer(engine).options)
