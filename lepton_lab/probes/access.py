@@ -16,7 +16,7 @@ from lepton_lab.data import DataBundle
 from lepton_lab.data.bundle import Split
 from lepton_lab.errors import DataError, TrainingError
 from lepton_lab.probes.layers import Layer, Layers, first_tensor, units_axis
-from lepton_lab.probes.quiet import evaluating, undisturbed
+from lepton_lab.probes.quiet import evaluating, others_train, unchanged, undisturbed
 
 __all__ = ["Trains", "examine", "layers_of", "look", "prepare", "split_of"]
 
@@ -41,6 +41,7 @@ class _Replica:
         self.lock = threading.Lock()
         self.module: nn.Module | None = None
         self.possible = True
+        self.draws: dict[str, bool] = {}  # by name of a function that was tried whether it draws random numbers
 
 
 _replicas: weakref.WeakKeyDictionary[nn.Module, _Replica] = weakref.WeakKeyDictionary()
@@ -51,8 +52,9 @@ def examine(thing: nn.Module | Trains, function: Callable[[nn.Module], T]) -> T:
     """Calls `function` with a module that has the present weights.
 
     Of a run the training thread copies the weights between two batches, so that they are all of one moment, and
-    `function` works on the copy while the training goes on. Where a module cannot be copied, the training waits for
-    `function` instead. A plain module is used itself. Modes, buffers and random states are put back in any case.
+    `function` works on the copy while the training goes on. The first time, and always where a module cannot be
+    copied or draws random numbers even in evaluation mode, the training waits for `function` instead: torch has one
+    random state for all threads. A plain module is used itself. Modes, buffers and random states are put back.
 
     Args:
         thing: A run, or a module that nobody trains meanwhile.
@@ -65,7 +67,7 @@ def examine(thing: nn.Module | Trains, function: Callable[[nn.Module], T]) -> T:
     """
     if isinstance(thing, nn.Module):
         module = _eager(thing)
-        with undisturbed(module):
+        with unchanged(module) if others_train() else undisturbed(module):
             return function(module)
     if not hasattr(thing, "between_batches"):
         raise TrainingError("this has no weights to look at", expected="a run or a module", received=repr(type(thing)))
@@ -78,15 +80,24 @@ def examine(thing: nn.Module | Trains, function: Callable[[nn.Module], T]) -> T:
                 thing.between_batches(lambda: _bring_up_to_date(replica, source))
             except (RuntimeError, TypeError, AttributeError, ValueError):  # it holds a lock, a file, a graph …
                 replica.possible, replica.module = False, None
-        if replica.module is not None:
-            with undisturbed(replica.module):
-                return function(replica.module)
+        module = replica.module if replica.module is not None else source
+        if replica.module is not None and replica.draws.get(_name(function)) is False:
+            with unchanged(module):
+                return function(module)
+        return thing.between_batches(lambda: _between(replica, module, function))
 
-    def in_place() -> T:
-        with undisturbed(source):
-            return function(source)
 
-    return thing.between_batches(in_place)
+def _between(replica: _Replica, module: nn.Module, function: Callable[[nn.Module], T]) -> T:
+    """Calls `function` while nobody trains, and finds out whether it draws random numbers."""
+    with undisturbed(module):
+        before = torch.get_rng_state()
+        result = function(module)
+        replica.draws[_name(function)] = not torch.equal(before, torch.get_rng_state())
+    return result
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', id(function))}"
 
 
 def layers_of(thing: Any, module: nn.Module) -> Layers:

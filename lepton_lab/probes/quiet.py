@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["evaluating", "undisturbed"]
+__all__ = ["evaluating", "others_train", "unchanged", "undisturbed"]
 
 
 @contextmanager
@@ -18,21 +19,32 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
     """Puts buffers, modes and random states back after the block, whatever happens in it.
 
     Gradients are left alone by `torch.autograd.grad`. What a module keeps in plain Python attributes is not seen here.
+
+    Threads: torch's random state is one of the whole process: only for a thread beside which no other one trains.
     """
     device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
-    modes = [(m, m.training) for m in module.modules()]
-    buffers = [(m, name, b, b.clone()) for m in module.modules() for name, b in m._buffers.items() if b is not None]
     rng = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     others = random.getstate(), np.random.get_state()  # a user's module may draw from either
     try:
-        yield
+        with unchanged(module):
+            yield
     finally:
         torch.set_rng_state(rng)
         if cuda is not None:
             torch.cuda.set_rng_state(cuda, device)
         random.setstate(others[0])
         np.random.set_state(others[1])
+
+
+@contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Puts buffers and modes back after the block, and leaves random states alone."""
+    modes = [(m, m.training) for m in module.modules()]
+    buffers = [(m, name, b, b.clone()) for m in module.modules() for name, b in m._buffers.items() if b is not None]
+    try:
+        yield
+    finally:
         for m, mode in modes:
             m.training = mode
         with torch.no_grad():
@@ -43,7 +55,13 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside the block, without a trace afterwards; no gradients."""
-    with undisturbed(module), torch.no_grad():
+    """Evaluation mode inside the block, and no gradients; modes and buffers are as before afterwards."""
+    with unchanged(module), torch.no_grad():
         module.eval()
         yield
+
+
+def others_train() -> bool:
+    """Whether another thread of this process trains a run, and so draws from torch's random state."""
+    here = threading.current_thread()
+    return any(t.name.startswith("lepton-run-") for t in threading.enumerate() if t is not here)
