@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -126,6 +128,7 @@ def from_arrays(
     sample_dtype: str = "float32",
     allow_nan: bool = False,
     seed: int = 0,
+    stratified: bool = True,
     name: str = "arrays",
     source: Mapping[str, Any] | None = None,
 ) -> DataBundle:
@@ -146,6 +149,7 @@ def from_arrays(
         sample_dtype: "float32", or "int64" for token and category indices.
         allow_nan: Whether NaN and infinite samples are let through (the report names them).
         seed: Of the split.
+        stratified: Whether the splits of a classification get the same shares of the classes.
         name: What to call the data.
         source: How to load it again.
 
@@ -181,10 +185,10 @@ def from_arrays(
                 received=str(len(stored[part][1])),
             )
     findings = list(encoding.findings)
-    _carve(stored, valid, test, encoding.task, seed, findings)
+    _carve(stored, valid, test, encoding.task if stratified else Task.REGRESSION, seed, findings)
     preprocessing = fit_array_preprocessing(stored["train"][0], normalise, sample_dtype)
     splits = {part: TensorSplit(samples, targets, preprocessing) for part, (samples, targets) in stored.items()}
-    return assemble(
+    bundle = assemble(
         name,
         train=splits["train"],
         valid=splits.get("valid"),
@@ -195,6 +199,12 @@ def from_arrays(
         source=source,
         findings=findings,
     )
+    args: dict[str, Any] = {
+        "validation_data": validation_data, "test_data": test_data, "valid": valid, "test": test, "task": task,
+        "classes": classes, "normalise": normalise, "sample_dtype": sample_dtype, "allow_nan": allow_nan, "seed": seed,
+        "stratified": stratified, "name": name, "source": source,
+    }  # fmt: skip
+    return replace(bundle, recipe=partial(from_arrays, x, y, **args))
 
 
 def as_samples(x: Any) -> Tensor:

@@ -122,6 +122,7 @@ def load_audio(
     valid: float | int = DEFAULT_SHARE,
     test: float | int = DEFAULT_SHARE,
     seed: int = 0,
+    stratified: bool = True,
     limit: int | None = None,
     name: str | None = None,
 ) -> DataBundle:
@@ -136,6 +137,7 @@ def load_audio(
         valid: Share or number of recordings for validation.
         test: The same for the test.
         seed: Of the split.
+        stratified: Whether the splits get the same shares of the classes.
         limit: How many recordings to take, drawn by `seed`; all where None.
         name: What to call the data.
 
@@ -180,7 +182,7 @@ def load_audio(
     x = torch.from_numpy(np.stack([fit_length(w, samples) for w in waves]))
     encoder = fit_encoding([labels], task="classification")
     y = encoder.encode(labels)
-    indices = split_indices(len(x), valid=valid, test=test, labels=y.numpy(), seed=seed)
+    indices = split_indices(len(x), valid=valid, test=test, labels=y.numpy(), seed=seed, stratified=stratified)
     rows = {"train": indices.train, "valid": indices.valid, "test": indices.test}
     unfitted = SpectrogramPreprocessing(rate, samples)
     sample = unfitted.spectrogram(x[torch.from_numpy(indices.train[:1000])])
@@ -192,7 +194,8 @@ def load_audio(
         for part, index in rows.items()
         if len(index)
     }
-    args = {"path": str(path), "seconds": seconds, "valid": valid, "test": test, "seed": seed, "limit": limit}
+    args = {"path": str(path), "seconds": seconds, "valid": valid, "test": test, "seed": seed, "limit": limit,
+            "stratified": stratified}  # fmt: skip
     return assemble(
         name,
         train=splits["train"],

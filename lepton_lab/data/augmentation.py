@@ -118,7 +118,12 @@ def batch_generator(epoch_seed: int, batch: int) -> torch.Generator:
     return torch.Generator().manual_seed((epoch_seed * 1_000_003 + batch) & 0x7FFF_FFFF_FFFF_FFFF)
 
 
-def augment(x: Tensor, spec: AugmentationSpec, generator: torch.Generator | None = None) -> Tensor:
+def augment(
+    x: Tensor,
+    spec: AugmentationSpec,
+    generator: torch.Generator | None = None,
+    drawn: list[dict[str, Tensor]] | None = None,
+) -> Tensor:
     """Randomly changed copies of images.
 
     Args:
@@ -126,6 +131,7 @@ def augment(x: Tensor, spec: AugmentationSpec, generator: torch.Generator | None
         spec: What to draw; see `read_augmentation`.
         generator: Draws everything, on the CPU, so that all devices draw alike. A new one, seeded by the operating
             system, where it is None; torch's global generator is never touched.
+        drawn: Gets, for each step, what was drawn for every sample, by name, (N,): degrees, pixels, factors.
 
     Returns:
         Images of the same shape and range on the same device: uint8 as long as no step has to interpolate, else
@@ -146,7 +152,10 @@ def augment(x: Tensor, spec: AugmentationSpec, generator: torch.Generator | None
         generator.seed()
     bounds = (0.0, 255.0) if x.dtype == torch.uint8 else (float(x.min()), float(x.max()))
     for step in steps:
-        x = _STEPS[step["kind"]](x, step, _Draw(len(x), x.device, generator), bounds)
+        draw = _Draw(len(x), x.device, generator)
+        x = _STEPS[step["kind"]](x, step, draw, bounds)
+        if drawn is not None:
+            drawn.append(draw.noted)
     return x
 
 
@@ -155,6 +164,11 @@ class _Draw:
 
     def __init__(self, count: int, device: torch.device, generator: torch.Generator) -> None:
         self.count, self.device, self.generator = count, device, generator
+        self.noted: dict[str, Tensor] = {}
+
+    def note(self, **values: Tensor) -> None:
+        """Keeps what was drawn, in the words of a caption."""
+        self.noted |= values
 
     def between(self, low: float, high: float) -> Tensor:
         return torch.rand(self.count, generator=self.generator).mul_(high - low).add_(low).to(self.device)
@@ -173,6 +187,7 @@ def _flip(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tensor:
     from torchvision.transforms.v2 import functional as v2  # heavy: only where something is augmented
 
     chosen = (draw.between(0, 1) < step["p"])[:, None, None, None]
+    draw.note(**{"mirrored" if step["kind"] == "flip" else "upside_down": chosen.flatten()})
     flipped = v2.horizontal_flip(x) if step["kind"] == "flip" else v2.vertical_flip(x)
     return torch.where(chosen, flipped, x)
 
@@ -182,7 +197,9 @@ def _shift(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tensor
     rows, columns = round(h * step["amount"]), round(w * step["amount"])
     padded = F.pad(x, (columns, columns, rows, rows))
     windows = padded.unfold(2, h, 1).unfold(3, w, 1)  # a view: every shifted crop of every image
-    return windows[torch.arange(n, device=x.device), :, draw.whole(0, 2 * rows), draw.whole(0, 2 * columns)]
+    top, left = draw.whole(0, 2 * rows), draw.whole(0, 2 * columns)
+    draw.note(right=columns - left, down=rows - top)
+    return windows[torch.arange(n, device=x.device), :, top, left]
 
 
 def _affine(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tensor:
@@ -198,6 +215,8 @@ def _affine(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tenso
     theta[:, 1, 0], theta[:, 1, 1] = sin * (w / h), sin * shear + cos
     theta[:, 0, 2] = draw.around(0, 2 * step.get("translate", 0.0))
     theta[:, 1, 2] = draw.around(0, 2 * step.get("translate", 0.0))
+    # theta says where a pixel is read, so that the picture moves the other way; its angle is anticlockwise on screen
+    draw.note(degrees=torch.rad2deg(-angle), right=-theta[:, 0, 2] * w / 2, down=-theta[:, 1, 2] * h / 2, scale=scale)
     return F.grid_sample(
         x.to(torch.float32), _grid(theta, h, w), mode="bilinear", padding_mode="zeros", align_corners=False
     )
@@ -222,6 +241,7 @@ def _color(x: Tensor, step: Mapping[str, Any], draw: _Draw, bounds: Bounds) -> T
         name: draw.around(1, step[name])[:, None, None, None] for name in ("brightness", "contrast", "saturation")
     }
     angle = draw.around(0, 2 * math.pi * step["hue"])
+    draw.note(**{name: values.flatten() for name, values in factor.items()}, hue=angle / (2 * math.pi))
     colors = x[:, :3] if x.shape[1] == 4 else x
     out = (colors.to(torch.float32) * factor["brightness"]).clamp_(*bounds)
     is_rgb = out.shape[1] == 3
@@ -252,6 +272,7 @@ def _erase(x: Tensor, step: Mapping[str, Any], draw: _Draw, _: Bounds) -> Tensor
     chosen = draw.between(0, 1) < step["p"]
     area = draw.between(*step["area"]) * h * w
     aspect = torch.exp(draw.around(0, math.log(3.3)))  # 0.3 to 3.3, as in Zhong et al. 2017, "Random Erasing"
+    draw.note(erased=torch.where(chosen, area / (h * w), torch.zeros_like(area)))
     height, width = (area * aspect).sqrt().clamp(max=h), (area / aspect).sqrt().clamp(max=w)
     top, left = draw.between(0, 1) * (h - height), draw.between(0, 1) * (w - width)
     row = torch.arange(h, device=x.device) + 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -80,6 +80,7 @@ def load_dataset(
     valid: float | int | None = None,
     test: float | int | None = None,
     seed: int = 0,
+    stratified: bool = True,
     **options: Any,
 ) -> DataBundle:
     """Loads a data set by its name.
@@ -89,6 +90,7 @@ def load_dataset(
         valid: Share or number of training samples for validation; 0.15 where None.
         test: The same for the test; a test set that comes with the data is kept, else 0.15.
         seed: Of the split, and of the points of drawn sets.
+        stratified: Whether the splits of a classification get the same shares of the classes.
         **options: What the set itself takes, such as `n` and `noise` for "moons" or `variant` for "emnist".
 
     Raises:
@@ -100,10 +102,13 @@ def load_dataset(
             "a data set is known by its name", expected="a name such as 'mnist-sample'", received=repr(name)
         )
     args: dict[str, Any] = {"name": name, "valid": valid, "test": test, "seed": seed, **options}
+    if not stratified:
+        args["stratified"] = False
     if name.startswith("openml:"):
         from lepton_lab.data.openml import load_openml
 
-        bundle = load_openml(name.removeprefix("openml:"), valid=valid, test=test, seed=seed, **options)
+        shared: dict[str, Any] = {"valid": valid, "test": test, "seed": seed, "stratified": stratified}
+        bundle = load_openml(name.removeprefix("openml:"), **shared, **options)
         return replace(bundle, name=name, source={"loader": "load_dataset", "args": args})
     if name not in DATASETS and _plain(name) in DATASETS:
         name = args["name"] = _plain(name)
@@ -118,10 +123,10 @@ def load_dataset(
     if entry.provider != BUILT_IN:
         source["plugin"] = entry.provider
     accepted = inspect.signature(info.load).parameters
-    shared = {"valid": valid, "test": test, "seed": seed}
+    shared = {"valid": valid, "test": test, "seed": seed, "stratified": stratified}
     loaded = info.load(**{k: v for k, v in shared.items() if k in accepted}, **options)
     if not isinstance(loaded, DataBundle):
-        loaded = _from_result(loaded, name, valid, test, seed)
+        loaded = _from_result(loaded, name, valid, test, seed, stratified)
     return replace(loaded, name=name, source=source)
 
 
@@ -129,7 +134,9 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("_", "-").replace(" ", "-").replace("cifar-10", "cifar10")
 
 
-def _from_result(loaded: Any, name: str, valid: float | int | None, test: float | int | None, seed: int) -> DataBundle:
+def _from_result(
+    loaded: Any, name: str, valid: float | int | None, test: float | int | None, seed: int, stratified: bool
+) -> DataBundle:
     if not isinstance(loaded, tuple) or len(loaded) != 2:
         raise DataError(
             "the data set's function returns something else",
@@ -140,15 +147,19 @@ def _from_result(loaded: Any, name: str, valid: float | int | None, test: float 
     first, second = loaded
     if isinstance(first, tuple) and isinstance(second, tuple):
         share = DEFAULT_SHARE if valid is None else valid
-        return from_arrays(*first, test_data=second, valid=share, test=test, seed=seed, name=name)
-    return from_arrays(first, second, valid=valid, test=test, seed=seed, name=name)
+        made = from_arrays(
+            *first, test_data=second, valid=share, test=test, seed=seed, stratified=stratified, name=name
+        )
+    else:
+        made = from_arrays(first, second, valid=valid, test=test, seed=seed, stratified=stratified, name=name)
+    return made
 
 
 def _check_options(name: str, load: Loader, options: dict[str, Any]) -> None:
     accepted = inspect.signature(load).parameters
     for option in options:
         if option not in accepted:
-            names = [p for p in accepted if p not in ("valid", "test", "seed")]
+            names = [p for p in accepted if p not in ("valid", "test", "seed", "stratified")]
             raise UnknownNameError(f"option of data set {name!r}:", option, names)
 
 
@@ -157,7 +168,12 @@ def _add(name: str, info: DatasetInfo) -> None:
 
 
 def _image_bundle(
-    arrays: standard.ImageArrays, name: str, valid: float | int | None, test: float | int | None, seed: int
+    arrays: standard.ImageArrays,
+    name: str,
+    valid: float | int | None,
+    test: float | int | None,
+    seed: int,
+    stratified: bool,
 ) -> DataBundle:
     """A bundle of images; the test that comes with them is kept, where there is none one is split off."""
     given = len(arrays.x_test) > 0
@@ -170,6 +186,7 @@ def _image_bundle(
         test=test_share,
         labels=arrays.y_train,
         seed=seed,
+        stratified=stratified,
     )
     parts = {
         part: (arrays.x_train[rows], arrays.y_train[rows])
@@ -194,16 +211,20 @@ def _image_bundle(
     )
 
 
-def _mnist_sample(valid: float | int | None = None, test: float | int | None = None, seed: int = 0) -> DataBundle:
+def _mnist_sample(
+    valid: float | int | None = None, test: float | int | None = None, seed: int = 0, stratified: bool = True
+) -> DataBundle:
     folder = Path(__file__).parent / "embedded" / "mnist-sample"
-    return _image_bundle(standard.read_mnist_folder(folder), "mnist-sample", valid, test, seed)
+    return _image_bundle(standard.read_mnist_folder(folder), "mnist-sample", valid, test, seed, stratified)
 
 
-def _digits(valid: float | int | None = None, test: float | int | None = None, seed: int = 0) -> DataBundle:
+def _digits(
+    valid: float | int | None = None, test: float | int | None = None, seed: int = 0, stratified: bool = True
+) -> DataBundle:
     x, y, _, classes = toy.sklearn_table("digits")
     images = (x.reshape(-1, 1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     arrays = standard.ImageArrays(images, y.astype(np.int64), images[:0], y[:0].astype(np.int64), classes)
-    return _image_bundle(arrays, "digits", valid, test, seed)
+    return _image_bundle(arrays, "digits", valid, test, seed, stratified)
 
 
 def _standard(
@@ -211,9 +232,10 @@ def _standard(
     valid: float | int | None = None,
     test: float | int | None = None,
     seed: int = 0,
+    stratified: bool = True,
     limit: int | None = None,
 ) -> DataBundle:
-    return _image_bundle(_limited(standard.load_standard(set_name), limit), set_name, valid, test, seed)
+    return _image_bundle(_limited(standard.load_standard(set_name), limit), set_name, valid, test, seed, stratified)
 
 
 def _emnist(
@@ -221,10 +243,11 @@ def _emnist(
     valid: float | int | None = None,
     test: float | int | None = None,
     seed: int = 0,
+    stratified: bool = True,
     limit: int | None = None,
 ) -> DataBundle:
     arrays = _limited(standard.load_standard("emnist", variant=variant), limit)
-    return _image_bundle(arrays, "emnist", valid, test, seed)
+    return _image_bundle(arrays, "emnist", valid, test, seed, stratified)
 
 
 def _limited(arrays: standard.ImageArrays, limit: int | None) -> standard.ImageArrays:
@@ -236,13 +259,31 @@ def _limited(arrays: standard.ImageArrays, limit: int | None) -> standard.ImageA
     return replace(arrays, x_train=arrays.x_train[:limit], y_train=arrays.y_train[:limit])
 
 
-def _table(table: str, valid: float | int | None = None, test: float | int | None = None, seed: int = 0) -> DataBundle:
+def _table(
+    table: str,
+    valid: float | int | None = None,
+    test: float | int | None = None,
+    seed: int = 0,
+    stratified: bool = True,
+    features: Sequence[str] | None = None,
+    mark_missing: Sequence[str] = (),
+) -> DataBundle:
     x, y, features, classes = toy.sklearn_table(table)
     frame = pd.DataFrame(x, columns=list(features))
     frame["target"] = [classes[i] for i in y] if classes else y
     task = "classification" if classes else "regression"
     return load_table(
-        frame, target="target", task=task, classes=classes or None, valid=valid, test=test, seed=seed, name=table
+        frame,
+        target="target",
+        task=task,
+        classes=classes or None,
+        features=features,
+        mark_missing=mark_missing,
+        valid=valid,
+        test=test,
+        seed=seed,
+        stratified=stratified,
+        name=table,
     )
 
 

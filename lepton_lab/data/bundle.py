@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -243,6 +243,9 @@ class DataBundle:
         target_names: Names of the regression's columns or of the target; may be empty.
         findings: What the loader noticed: rows dropped, files skipped, guesses made.
         columns: A table's columns as they were in the file.
+        edits: What was taken out after loading, in this order; see `edited`.
+        recipe: Makes the data again, with other options where they are named; None where nothing can. It may hold
+            arrays or a frame, and never travels to another process.
         balance: How unequal classes are evened out: "weights" in the loss (`class_weights`), "sampling",
             "oversampling", or "" for not at all.
     """
@@ -262,6 +265,8 @@ class DataBundle:
     findings: tuple[DataFinding, ...] = ()
     columns: tuple[ColumnInfo, ...] = ()
     balance: Balance = ""
+    edits: tuple[dict[str, Any], ...] = ()
+    recipe: Callable[..., DataBundle] | None = None
 
     @cached_property
     def report(self) -> DataReport:
@@ -286,6 +291,16 @@ class DataBundle:
         """The splits that exist, by name, train first."""
         named = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
+
+    def edited(self, *edits: Mapping[str, Any]) -> DataBundle:
+        """The same data without samples that are in the way, such as copies; what was fitted stays as it is.
+
+        Args:
+            *edits: Plain JSON, applied one after the other; see `lepton_lab.data.edits`.
+        """
+        from lepton_lab.data.edits import apply_edits
+
+        return apply_edits(self, edits)
 
     def prepare(self, x: Tensor, *, training: bool = False, generator: torch.Generator | None = None) -> Tensor:
         """A stored batch as a model's input, on the device of `x`; augmented by `generator` when `training`."""

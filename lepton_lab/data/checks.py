@@ -15,6 +15,7 @@ from lepton_lab.data.report import DataFinding, DataReport
 
 if TYPE_CHECKING:
     from lepton_lab.data.bundle import DataBundle
+    from lepton_lab.data.images_reader import Watch
 
 __all__ = ["examine", "row_hashes"]
 
@@ -38,8 +39,22 @@ class _Notes:
             self.clean.append(checked)
 
 
-def examine(bundle: DataBundle) -> DataReport:
-    """Looks at all that lies in memory; of splits that stream, only at the targets."""
+def examine(bundle: DataBundle, watch: Watch | None = None) -> DataReport:
+    """Looks at all that lies in memory; of splits that stream, only at the targets.
+
+    Args:
+        bundle: What to look at.
+        watch: Told how many of the parts are done, and asked whether to go on.
+
+    Raises:
+        LoadingCancelledError: `watch` asked for it.
+    """
+    parts = 4 + len(bundle.splits)
+
+    def step(done: int) -> None:
+        if watch is not None:
+            watch.report(done, parts)
+
     notes = _Notes(list(bundle.findings), [])
     stored = {name: split.tensors() for name, split in bundle.splits.items()}
     tensors = {name: pair for name, pair in stored.items() if pair is not None}
@@ -48,14 +63,20 @@ def examine(bundle: DataBundle) -> DataReport:
         notes.add(_check_balance(balance), "empty and rare classes")
     ranges: dict[str, tuple[float, float, float]] = {}
     if tensors:
+        step(1)
         ranges = {name: _range(x) for name, (x, _) in tensors.items()}
         notes.add(_check_finite(tensors), "NaN and infinite values")
-        hashes = {name: row_hashes(x) for name, (x, _) in tensors.items()}
+        step(2)
+        hashes = {}
+        for name, (x, _) in tensors.items():
+            hashes[name] = row_hashes(x)
+            step(2 + len(hashes))
         within, across, labels = _check_duplicates(hashes, tensors)
         notes.add(within, "duplicates within a split")
         if len(tensors) > 1:
             notes.add(across, "duplicates across splits")
         notes.add(labels, "same sample with different targets")
+        step(parts - 1)
         if "train" in tensors:
             x, y = tensors["train"]
             if x.dim() == 2 and bundle.sample_dtype == "float32":
@@ -68,6 +89,7 @@ def examine(bundle: DataBundle) -> DataReport:
                 )
             elif x.dim() > 2:
                 notes.add(_check_blank(x), "blank samples")
+    step(parts)
     return DataReport(
         name=bundle.name,
         counts={name: len(split) for name, split in bundle.splits.items()},

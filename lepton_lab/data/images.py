@@ -46,6 +46,7 @@ def load_images(
     memory_cap: int | None = None,
     *,
     fit: Literal["stretch", "crop", "pad"] = "stretch",
+    stratified: bool = True,
     workers: int | None = None,
     cache: bool = True,
     max_pixels: int = MAX_PIXELS,
@@ -73,6 +74,7 @@ def load_images(
             batch, and a quarter of the cap bounds what is decoded ahead. The list of files comes on top, about
             0.5 KB for each. By default a quarter of the free memory.
         fit: How other shapes are brought to `image_size`: "stretch", "crop" or "pad".
+        stratified: Whether splits that are made get the same shares of the classes.
         workers: Threads that decode while streaming, 0 for none beside the caller's; by default as many as there are
             cores, or one where the images are tiny.
         cache: Whether decoded images are kept in the cache folder for the next time.
@@ -94,7 +96,7 @@ def load_images(
     layout = find_images(source.names, str(path))
     findings = layout_findings(layout, source.notes)
     files = _limited(layout.splits, limit, seed, findings)
-    files = _with_missing_splits(files, valid, test, seed, findings)
+    files = _with_missing_splits(files, valid, test, seed, stratified, findings)
     looked = _look(source, files["train"], max_pixels)
     findings += size_findings(looked.sizes)
     height, width = _size(image_size) or looked.median()
@@ -128,6 +130,7 @@ def load_images(
                 "channels": wanted.channels,
                 "memory_cap": memory_cap,
                 "fit": fit,
+                "stratified": stratified,
                 "max_pixels": max_pixels,
             },
         },
@@ -152,7 +155,7 @@ def _limited(files: Names, limit: int | None, seed: int, findings: list[DataFind
 
 
 def _with_missing_splits(
-    files: Names, valid: float | int, test: float | int, seed: int, findings: list[DataFinding]
+    files: Names, valid: float | int, test: float | int, seed: int, stratified: bool, findings: list[DataFinding]
 ) -> Names:
     train = files["train"]
     rows = split_indices(
@@ -161,6 +164,7 @@ def _with_missing_splits(
         test=0 if "test" in files else test,
         labels=[f.label for f in train],
         seed=seed,
+        stratified=stratified,
     )
     findings += rows.findings
     made = {"train": rows.train, "valid": rows.valid, "test": rows.test}

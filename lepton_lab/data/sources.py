@@ -63,6 +63,8 @@ def load_source(source: Mapping[str, Any] | None) -> DataBundle:
         bundle = LOADERS[loader](**args)
     except TypeError as error:
         raise DataError(f"the source does not fit {loader}", received=str(error)) from error
+    if source.get("edits"):
+        bundle = bundle.edited(*source["edits"])
     if source.get("augmentation"):
         bundle = bundle.with_augmentation(source["augmentation"])
     if source.get("balance"):

@@ -42,6 +42,7 @@ def split_indices(
     test: float | int = 0,
     labels: npt.ArrayLike | None = None,
     seed: int = 0,
+    stratified: bool = True,
 ) -> SplitIndices:
     """Divides `count` samples at random.
 
@@ -51,6 +52,7 @@ def split_indices(
         test: The same for the test.
         labels: Class of each sample, (count,); each split then gets the same shares of the classes.
         seed: The same seed gives the same split.
+        stratified: Whether `labels` are heeded.
 
     Raises:
         DataError: Nothing would be left for training, or a share is not a share.
@@ -64,7 +66,7 @@ def split_indices(
             do="Ask for smaller shares, such as valid=0.15, test=0.15",
         )
     rng = np.random.default_rng(seed)
-    if labels is None or n_valid + n_test == 0:
+    if labels is None or not stratified or n_valid + n_test == 0:
         order = rng.permutation(count).astype(np.int64)
         return _sorted(order, n_valid, n_test)
     classes = np.asarray(labels)

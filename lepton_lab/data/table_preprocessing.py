@@ -23,7 +23,7 @@ _BINS = 16
 _CHUNK = 8192  # rows
 _MEDIAN_OF = 100_000  # numbers are plenty for a value that stands in for missing ones
 Floats = npt.NDArray[np.float32]
-Kind = Literal["number", "category", "date"]
+Kind = Literal["number", "category", "date", "mark"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class FittedColumn:
 
     Attributes:
         name: Its name.
-        kind: "number", "category" or "date".
+        kind: "number", "category", "date", or "mark" for 1 where a value of `of` is missing.
         fill: Stands in for missing numbers: the median. Dates are days before the newest in training.
         mean: Mean, after filling.
         scale: Deviation; 1 for a constant column.
         newest: The newest date in training, in seconds since 1970.
         categories: Those with an output of their own; the output after them takes all others and missing ones.
         edges: Borders of the bins where numbers become indices.
+        joined: Words that are read as another one, each with that one.
+        of: The column that a mark belongs to.
     """
 
     name: str
@@ -49,6 +51,13 @@ class FittedColumn:
     newest: float = 0.0
     categories: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
+    joined: tuple[tuple[str, str], ...] = ()
+    of: str = ""
+
+    @property
+    def reads(self) -> str:
+        """The column of the table that it is made from."""
+        return self.of or self.name
 
     def numbers(self, values: pd.Series[Any]) -> Floats:
         """Scaled numbers, missing ones filled; float32 (N,)."""
@@ -68,8 +77,9 @@ class FittedColumn:
             codes = np.searchsorted(np.asarray(self.edges), raw, side="right").astype(np.int64)
             return np.where(np.isfinite(raw), codes, len(self.edges) + 1)
         words = as_words(values)
-        place = {word: i for i, word in enumerate(self.categories)}
         last = len(self.categories)
+        place = {word: i for i, word in enumerate(self.categories)}
+        place |= {word: place.get(meant, last) for word, meant in self.joined}
         by_code = np.array([*(place.get(str(w), last) for w in words.cat.categories), last], dtype=np.int64)
         return by_code[words.cat.codes.to_numpy()]
 
@@ -88,6 +98,8 @@ class FittedColumn:
             seconds = dates.to_numpy("datetime64[s]")
             days = (self.newest - seconds.astype(np.int64)) / 86400.0
             return np.where(np.isnat(seconds), np.nan, days)
+        if self.kind == "mark":
+            return values.isna().to_numpy(np.float64)
         return as_numbers(values, self.name)
 
 
@@ -131,8 +143,8 @@ class TablePreprocessing(Preprocessing):
     def encode_columns(self, table: Mapping[str, pd.Series[Any]]) -> Tensor:
         """Columns by name as a stored batch: float32 (N, D), or int64 (N, columns)."""
         if self.encode == "indices":
-            return self.join_indices([column.codes(table[column.name]) for column in self.columns])
-        return self.interleave([column.encoded(table[column.name]) for column in self.columns])
+            return self.join_indices([column.codes(table[column.reads]) for column in self.columns])
+        return self.interleave([column.encoded(table[column.reads]) for column in self.columns])
 
     def join_indices(self, codes: Sequence[npt.NDArray[Any]]) -> Tensor:
         """Codes of the columns side by side, each moved up by those before it, int64 (N, columns)."""
@@ -159,7 +171,7 @@ class TablePreprocessing(Preprocessing):
     @override
     def transform_raw(self, raw: Any) -> Tensor:
         frame = self._frame(raw)
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        missing = [column.reads for column in self.columns if column.reads not in frame.columns]
         if missing:
             raise DataError(
                 f"{len(missing)} columns are missing",
@@ -167,10 +179,10 @@ class TablePreprocessing(Preprocessing):
                 received=f"no {', '.join(missing[:10])}",
                 do="Give every column that training had; a value may be None",
             )
-        return self.encode_columns({column.name: frame[column.name] for column in self.columns})
+        return self.encode_columns({column.reads: frame[column.reads] for column in self.columns})
 
     def _frame(self, raw: Any) -> pd.DataFrame:
-        names = [column.name for column in self.columns]
+        names = list(dict.fromkeys(column.reads for column in self.columns))
         if isinstance(raw, pd.DataFrame):
             frame = raw
         elif isinstance(raw, pd.Series):
@@ -207,7 +219,7 @@ class TablePreprocessing(Preprocessing):
     def from_settings(cls, settings: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> Self:
         columns = []
         for column in settings["columns"]:
-            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in column.items()}
+            fields: dict[str, Any] = {k: _tuples(v) for k, v in column.items()}
             columns.append(FittedColumn(**fields))
         return cls(columns, str(settings["encode"]))
 
@@ -223,9 +235,15 @@ class TablePreprocessing(Preprocessing):
         if "category" in kinds:
             width = sum(c.index_count for c in self.columns if c.kind == "category")
             lines.append(f"categories as 0/1 (one-hot): {kinds.count('category')} columns to {width}; unknown ones too")
+        if "mark" in kinds:
+            lines.append(f"1 where a value was missing: {kinds.count('mark')} columns")
         if "date" in kinds:
             lines.append(f"dates as days before the newest: {kinds.count('date')} columns")
         return lines
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def fit_column(
@@ -245,6 +263,8 @@ def fit_column(
         counts = counts[counts > 0]
         kept = sorted(counts.index, key=lambda word: (-counts[word], str(word)))[:max_categories]
         return FittedColumn(name, kind, categories=tuple(sorted(map(str, kept))))
+    if kind == "mark":
+        return FittedColumn(name, kind)
     from sklearn.preprocessing import StandardScaler
 
     newest = 0.0

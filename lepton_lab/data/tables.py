@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from lepton_lab.data.assemble import assemble
 from lepton_lab.data.bundle import DataBundle, Task, TensorSplit
 from lepton_lab.data.report import DataFinding
 from lepton_lab.data.splits import DEFAULT_SHARE, split_indices
+from lepton_lab.data.table_cleaning import add_marks, join_words, with_cleaning
 from lepton_lab.data.table_columns import TARGET_NAMES, choose_features, column_info, guess_target
 from lepton_lab.data.table_preprocessing import FittedColumn, TablePreprocessing, as_words, fit_column
 from lepton_lab.data.table_reading import MAX_BYTES, RawTable, read_table
@@ -43,6 +46,9 @@ def load_table(
     valid: float | int | None = None,
     test: float | int | None = None,
     seed: int = 0,
+    stratified: bool = True,
+    join: Mapping[str, Mapping[str, str]] | None = None,
+    mark_missing: Sequence[str] = (),
     name: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -65,6 +71,9 @@ def load_table(
         valid: Share or number of rows for validation; 0.15 where None.
         test: The same for the test; by default 0.15, and 0 beside `test_table`.
         seed: Of the split.
+        stratified: Whether the splits of a classification get the same shares of the classes.
+        join: Words of a column that are one and the same: `{"country": {"de": "DE"}}` reads "de" as "DE".
+        mark_missing: Columns that get a second one, 1 where a value was missing and 0 elsewhere.
         name: What to call the data; the file's name where None.
         delimiter: What separates columns; found where None.
         encoding: Name of the encoding; found where None.
@@ -80,6 +89,7 @@ def load_table(
     options: dict[str, Any] = {
         "target": target, "task": task, "classes": classes, "features": features, "categorical": categorical,
         "encode": encode, "max_categories": max_categories, "valid": valid, "test": test, "seed": seed, "name": name,
+        "stratified": stratified, "join": join, "mark_missing": mark_missing,
         "delimiter": delimiter, "encoding": encoding, "header": header, "max_bytes": max_bytes,
     }  # fmt: skip
     reading: dict[str, Any] = {
@@ -89,6 +99,8 @@ def load_table(
     tables = {"train": read_table(source, **reading)}
     if test_table is not None:
         tables["test"] = read_table(test_table, **reading)
+    for part in tables.values():
+        join_words(part.columns, join or {}, name)
     table = tables["train"]
     findings = list(table.findings)
     target = _target(table, target, name, findings)
@@ -105,13 +117,22 @@ def load_table(
         column_info(n, v, "target" if n == target else "feature" if n in chosen else "left out", columns.get(n))
         for n, v in table.columns.items()
     ]
-    rows = _rows(tables, valid, test, y["train"].numpy() if encoder.task.is_classification else None, seed, findings)
-    preprocessing, x = _prepare(tables, rows, chosen, columns, encode, max_categories or _MAX_CATEGORIES[encode])
+    rows = _rows(
+        tables,
+        valid,
+        test,
+        y["train"].numpy() if encoder.task.is_classification and stratified else None,
+        seed,
+        findings,
+    )
+    chosen = add_marks([part.columns for part in tables.values()], chosen, columns, mark_missing, name)
+    limit = max_categories or _MAX_CATEGORIES[encode]
+    preprocessing, x = _prepare(tables, rows, chosen, columns, encode, limit, join or {})
     splits = {
         part: TensorSplit(x[part], y[whence][torch.from_numpy(index)], preprocessing)
         for part, (whence, index) in rows.items()
     }
-    return assemble(
+    bundle = assemble(
         name,
         train=splits["train"],
         valid=splits.get("valid"),
@@ -124,6 +145,7 @@ def load_table(
         findings=findings,
         columns=infos,
     )
+    return replace(bundle, recipe=partial(load_table, source, test_table=test_table, **options))
 
 
 def _source(source: Source, test_table: Source | None, options: dict[str, Any]) -> dict[str, Any] | None:
@@ -133,7 +155,7 @@ def _source(source: Source, test_table: Source | None, options: dict[str, Any]) 
     if test_table is not None:
         args["test_table"] = str(Path(test_table).expanduser().resolve())
     for key, value in options.items():
-        if value is not None and value != ():
+        if value is not None and value != () and not (key == "stratified" and value):
             args[key] = list(value) if isinstance(value, (list, tuple)) else value
     return {"loader": "load_table", "args": args}
 
@@ -296,6 +318,7 @@ def _prepare(
     kinds: dict[str, Any],
     encode: str,
     max_categories: int,
+    join: Mapping[str, Mapping[str, str]],
 ) -> tuple[TablePreprocessing, dict[str, torch.Tensor]]:
     """Fits on the training rows and encodes all, giving each column's memory back once it is done."""
     fitted: list[FittedColumn] = []
@@ -304,6 +327,7 @@ def _prepare(
         series = {whence: table.columns.pop(name) for whence, table in tables.items()}
         parts = {part: series[whence].iloc[index] for part, (whence, index) in rows.items()}
         column = fit_column(name, parts["train"], kinds[name], max_categories=max_categories, encode=encode)
+        column = with_cleaning(column, join)
         fitted.append(column)
         for part, values in parts.items():
             encoded[part].append(column.codes(values) if encode == "indices" else column.encoded(values))

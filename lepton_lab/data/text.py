@@ -126,6 +126,7 @@ def load_text(
     valid: float | int | None = None,
     test: float | int | None = None,
     seed: int = 0,
+    stratified: bool = True,
     name: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
@@ -148,6 +149,7 @@ def load_text(
         valid: Share or number for validation; by default 0.15, and 0 beside a source for validation.
         test: The same for the test; by default 0.15, and 0 beside a source for validation or the test.
         seed: Of the split.
+        stratified: Whether the splits get the same shares of the classes.
         name: What to call the data.
         delimiter: See `load_table`.
         encoding: See `load_table`.
@@ -179,12 +181,13 @@ def load_text(
         texts[part], labels[part] = _pairs(table, text_name, label_name, part, findings)
     encoder = fit_encoding(list(labels.values()), task=task, classes=classes)
     y = {part: encoder.encode(values, where=f"{name}, {part}") for part, values in labels.items()}
-    _carve(texts, y, valid, test, encoder.task.is_classification, seed, findings)
+    _carve(texts, y, valid, test, encoder.task.is_classification and stratified, seed, findings)
     preprocessing = fit_text(texts["train"], max_words, min_count, length)
     splits = {part: TensorSplit(preprocessing.encode(t), y[part], preprocessing) for part, t in texts.items()}
     _note_unknown(splits, findings)
     args = {"text": text, "label": label, "task": task, "classes": classes, "max_words": max_words, "length": length,
-            "min_count": min_count, "valid": valid, "test": test, "seed": seed, "name": name, "header": header,
+            "min_count": min_count, "valid": valid, "test": test, "seed": seed, "stratified": stratified,
+            "name": name, "header": header,
             "valid_source": valid_source, "test_source": test_source, **options}  # fmt: skip
     return assemble(
         name,

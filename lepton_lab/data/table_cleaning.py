@@ -1,0 +1,77 @@
+"""What is put right in a table's columns before anything is fitted: words joined, missing values marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from lepton_lab.data.table_preprocessing import FittedColumn, Kind
+from lepton_lab.errors import DataError, UnknownNameError
+
+__all__ = ["add_marks", "join_words", "mark_name", "with_cleaning"]
+
+
+def mark_name(column: str) -> str:
+    """What the column is called that says where another one lacks values."""
+    return f"{column} was missing"
+
+
+def join_words(columns: dict[str, pd.Series[Any]], join: Mapping[str, Mapping[str, str]], where: str) -> None:
+    """Reads words as others; changes `columns`.
+
+    Raises:
+        UnknownNameError: A column that the table does not have.
+        DataError: A column that holds no words.
+    """
+    for name, words in join.items():
+        if name not in columns:
+            raise UnknownNameError("column", name, columns, where=where)
+        values = columns[name]
+        if not isinstance(values.dtype, pd.CategoricalDtype):
+            raise DataError(
+                f"column {name!r} holds no words to join", where=where, expected="words", received=str(values.dtype)
+            )
+        meant = [words.get(str(word), str(word)) for word in values.cat.categories]
+        kept = list(dict.fromkeys(meant))
+        number = {word: i for i, word in enumerate(kept)}
+        codes = values.cat.codes.map({-1: -1, **{i: number[word] for i, word in enumerate(meant)}})
+        columns[name] = pd.Series(pd.Categorical.from_codes(codes.to_numpy(), kept), name=name)
+
+
+def add_marks(
+    tables: Sequence[dict[str, pd.Series[Any]]],
+    chosen: Sequence[str],
+    kinds: dict[str, Kind],
+    marked: Sequence[str],
+    where: str,
+) -> list[str]:
+    """The chosen columns with one more for each of `marked`; changes `tables` and `kinds`.
+
+    Raises:
+        DataError: A column that is not learnt from.
+    """
+    names = list(chosen)
+    for column in marked:
+        if column not in chosen:
+            raise DataError(
+                f"column {column!r} is not learnt from, so its missing values cannot be marked",
+                where=where,
+                expected=", ".join(list(chosen)[:20]),
+            )
+        name = mark_name(column)
+        names.insert(names.index(column) + 1, name)
+        kinds[name] = "mark"
+        for columns in tables:
+            columns[name] = columns[column]
+    return names
+
+
+def with_cleaning(column: FittedColumn, join: Mapping[str, Mapping[str, str]]) -> FittedColumn:
+    """The fitted column, which then reads rows as they come from outside: with unjoined words and no marks."""
+    if column.kind == "mark":
+        return replace(column, of=column.name.removesuffix(mark_name("")))
+    words = join.get(column.name)
+    return replace(column, joined=tuple(words.items())) if words else column
