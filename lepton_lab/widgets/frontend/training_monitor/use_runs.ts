@@ -1,0 +1,73 @@
+// Keeps the store of a view up to date: listens, asks for what was missed, and redraws while somebody looks.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useLink, useMessages, useTrait, useVisible } from "../lib/widget";
+import type { Colour } from "./curves";
+import { type RunData, type StartState, Store } from "./store";
+
+export interface Shown {
+  run: RunData;
+  color: Colour;
+}
+
+const AGAIN_MS = 1000;
+
+/** The runs in the order of their colours; the first is the one that the controls act on. */
+export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartState; loaded: boolean; runId: string } {
+  const link = useLink();
+  const visible = useVisible();
+  const [runId] = useTrait<string>("run_id");
+  const [compare] = useTrait<string[]>("compare");
+  const store = useRef(new Store());
+  const [loaded, setLoaded] = useState(false);
+  const [, redraw] = useState(0);
+  const state = useRef({ asking: false, dirty: false, visible, frame: 0 });
+  state.current.visible = visible;
+
+  const draw = () => {
+    const now = state.current;
+    now.dirty = true;
+    if (!now.visible || now.frame) return;
+    now.frame = requestAnimationFrame(() => {
+      now.frame = 0;
+      now.dirty = false;
+      redraw((n) => n + 1);
+    });
+  };
+  const catchUp = async () => {
+    if (state.current.asking) return;
+    state.current.asking = true;
+    try {
+      const { result, buffers } = await link.call("catch_up");
+      const fresh = new Store();
+      fresh.apply(result, buffers);
+      for (const [id, run] of fresh.runs) store.current.runs.set(id, run);
+      store.current.start = fresh.start;
+      setLoaded(true);
+      draw();
+    } catch {
+      setTimeout(catchUp, AGAIN_MS); // the kernel says in the strip what is wrong
+    } finally {
+      state.current.asking = false;
+    }
+  };
+  useMessages("news", (content, buffers) => {
+    if (!store.current.apply(content, buffers)) void catchUp();
+    draw();
+  });
+  const ids = [runId, ...compare].filter(Boolean);
+  useEffect(() => {
+    store.current.keep(ids);
+    if (!loaded || ids.some((id) => !store.current.runs.has(id))) void catchUp();
+  }, [ids.join(" ")]);
+  useEffect(() => {
+    if (visible && state.current.dirty) draw();
+  }, [visible]);
+  useEffect(() => () => cancelAnimationFrame(state.current.frame), []);
+
+  const runs: Shown[] = [];
+  ids.forEach((id, i) => {
+    const run = store.current.runs.get(id);
+    if (run) runs.push({ run, color: ((i % 8) + 1) as Colour });
+  });
+  return { main: store.current.runs.get(runId) ?? null, runs, start: store.current.start, loaded, runId };
+}
