@@ -17,6 +17,7 @@ from lepton_lab.probes.access import Trains, examine, layers_of, look, prepare, 
 from lepton_lab.probes.base import Moment, Probe, register_probe
 from lepton_lab.probes.frames import Frame, quantise
 from lepton_lab.probes.layers import Layer, Layers
+from lepton_lab.probes.quiet import undisturbed
 from lepton_lab.probes.schedules import Schedule, log_spaced
 
 __all__ = ["FeatureMaps", "TopSamples", "attention_maps", "feature_maps", "filters", "top_samples"]
@@ -188,7 +189,7 @@ class FeatureMaps(Probe):
 
     @override
     def begin(self, layers: Layers) -> None:
-        self._pinned = self.samples
+        self._pinned, self.frames = self.samples, []
         self._wanted = None if self.layers is None else {layers.find(name).path for name in self.layers}
 
     @override
@@ -198,7 +199,8 @@ class FeatureMaps(Probe):
         if self._pinned is None:
             return None
         module = moment.layers.module
-        found = _maps(module, moment.layers, self._pinned.to(moment.layers.device), self._wanted)
+        with undisturbed(module):
+            found = _maps(module, moment.layers, self._pinned.to(moment.layers.device), self._wanted)
         maps = {name: quantise(self._small(values).numpy()) for name, values in found.items()}
         frame = Frame(moment.step, maps)
         if frame.nbytes <= self.limit:

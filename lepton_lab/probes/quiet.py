@@ -25,7 +25,8 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
     device = next((t.device for t in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
     rng = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    others = random.getstate(), np.random.get_state()  # a user's module may draw from either
+    # Only a user's own module may draw from these, and the user may be drawing from them in another thread.
+    others = (random.getstate(), np.random.get_state()) if _has_foreign_parts(module) else None
     try:
         with unchanged(module):
             yield
@@ -33,8 +34,9 @@ def undisturbed(module: nn.Module) -> Iterator[None]:
         torch.set_rng_state(rng)
         if cuda is not None:
             torch.cuda.set_rng_state(cuda, device)
-        random.setstate(others[0])
-        np.random.set_state(others[1])
+        if others is not None:
+            random.setstate(others[0])
+            np.random.set_state(others[1])
 
 
 @contextmanager
@@ -65,3 +67,7 @@ def others_train() -> bool:
     """Whether another thread of this process trains a run, and so draws from torch's random state."""
     here = threading.current_thread()
     return any(t.name.startswith("lepton-run-") for t in threading.enumerate() if t is not here)
+
+
+def _has_foreign_parts(module: nn.Module) -> bool:
+    return any(not type(m).__module__.startswith(("torch.nn.", "lepton_lab.")) for m in module.modules())

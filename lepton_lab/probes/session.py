@@ -143,6 +143,8 @@ class Session:
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         for probe in self.probes:
             probe.begin(layers)
+            if hasattr(probe, "frames"):  # a run that goes on keeps what it has
+                probe.frames = [frame for _, frame in sorted(log.kept_frames().items())]
         log.set_cost(budget=budget)
 
     def plan(self, step: int, place: Place) -> None:
