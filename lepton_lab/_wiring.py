@@ -1,4 +1,4 @@
-"""Connects what training leaves open: who records runs, who draws them, where they may execute.
+"""Connects what training leaves open: who records runs, who draws and who shows them, where they may execute.
 
 Training may import neither the store nor the figures above it. Whoever takes a name of training from
 `lepton_lab` gets both; whoever imports `lepton_lab.training` itself gets neither.
@@ -6,6 +6,7 @@ Training may import neither the store nor the figures above it. Whoever takes a 
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -14,14 +15,37 @@ __all__ = ["connect"]
 
 @cache
 def connect() -> None:
-    """Makes runs recorded by the default workspace and drawn by matplotlib."""
+    """Makes runs recorded by the default workspace, drawn by matplotlib, and shown live in a notebook."""
     import lepton_lab.workspace  # noqa: F401 - becomes the recorder of runs when it is imported
+    from lepton_lab.evaluate import set_drawer
     from lepton_lab.training import recording
 
     recording.set_plotter(_plot)
+    recording.set_viewer(_show)
+    set_drawer(_draw)
 
 
 def _plot(run: Any) -> Any:
     from lepton_lab import figures  # brings matplotlib, so only when somebody draws
 
     return figures.plot_run(run)
+
+
+def _draw(evaluation: Any) -> Any:
+    from lepton_lab import figures
+
+    return figures.evaluation_figures(evaluation)
+
+
+def _show(run: Any) -> dict[str, Any] | None:
+    if not _in_kernel():
+        return None
+    from lepton_lab.widgets.training_monitor import monitor_of  # brings ipywidgets, so only when somebody looks
+
+    return monitor_of(run).bundle()
+
+
+def _in_kernel() -> bool:
+    """Whether this is a notebook's kernel; a terminal cannot show widgets."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None

@@ -5,5 +5,6 @@ widgets, and anything that measures.
 """
 
 from lepton_lab.figures.curves import plot_run, plot_runs
+from lepton_lab.figures.evaluation import evaluation_figures, figure_bytes, plot_evaluation
 
-__all__ = ["plot_run", "plot_runs"]
+__all__ = ["evaluation_figures", "figure_bytes", "plot_evaluation", "plot_run", "plot_runs"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import StoreError, TrainingError
 from lepton_lab.training.commands import Command
+from lepton_lab.training.recording import show_run
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import orders
 from lepton_lab.workspace.checkpoints import CheckpointEntry, list_checkpoints
@@ -51,6 +52,9 @@ class StoredRun:
 
     def __repr__(self) -> str:
         return f"StoredRun({self.name!r}, {self.state}, id={self.id!r})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return show_run(self)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -250,14 +254,14 @@ class StoredRun:
             CheckpointError: There are no weights yet.
             DataError: The data has no such split, or cannot be loaded again.
         """
-        found = self._with_weights(data).evaluate(data, split)
+        found = self.revived(data).evaluate(data, split)
         if split == "test" and self.state.ended:
-            self._note_test_look()
+            self.count_test_look()
         return found
 
     def predict(self, x: Any, batch_size: int = 256) -> Tensor:
         """Outputs for prepared or raw samples: probabilities for a classification, values for a regression."""
-        return self._with_weights(None).predict(x, batch_size)
+        return self.revived(None).predict(x, batch_size)
 
     def step(self, count: int = 1) -> None:
         """Lets a paused run train `count` batches."""
@@ -362,15 +366,23 @@ class StoredRun:
 
         return to_tensorboard(self, folder)
 
-    def _with_weights(self, data: DataBundle | None) -> Run:
-        """A run in this process with this one's weights; read anew while it trains."""
+    def revived(self, data: DataBundle | None = None) -> Run:
+        """A run in this process with this one's weights, to evaluate and to predict; read anew while it trains.
+
+        Args:
+            data: Its data, where it came from memory and cannot be loaded again.
+
+        Raises:
+            CheckpointError: There are no weights yet.
+        """
         from lepton_lab.workspace.jobs import revive
 
         if self._revived is None or not self.state.ended:
             self._revived = revive(self.workspace, self.id, data)
         return self._revived
 
-    def _note_test_look(self) -> None:
+    def count_test_look(self) -> None:
+        """Notes in the record that somebody looked at the test set."""
         looks = self.test_looks + 1
         message = f"looked at the test set for the {looks}. time"
         with self.workspace.database.write() as connection:
