@@ -13,10 +13,12 @@ __version__ = "0.1.0"
 _load, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*_names, "__version__"])
 
+_WIRED = ("lepton_lab.training", "lepton_lab.recipes", "lepton_lab.workspace")
+
 
 def __getattr__(name: str) -> Any:
     value = _load(name)
-    if getattr(value, "__module__", "").startswith(("lepton_lab.training", "lepton_lab.recipes")):
+    if getattr(value, "__module__", "").startswith(_WIRED):
         from lepton_lab import _wiring
 
         _wiring.connect()

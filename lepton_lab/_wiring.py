@@ -37,12 +37,13 @@ def _draw(evaluation: Any) -> Any:
     return figures.evaluation_figures(evaluation)
 
 
-def _show(run: Any) -> dict[str, Any] | None:
+def _show(run: Any) -> bool:
     if not _in_kernel():
-        return None
+        return False
     from lepton_lab.widgets.training_monitor import monitor_of  # brings ipywidgets, so only when somebody looks
 
-    return monitor_of(run).bundle()
+    monitor_of(run)._ipython_display_()
+    return True
 
 
 def _in_kernel() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def lr_find(
     steps: int = 100,
     batch_size: int = 64,
     smoothing: float = 0.9,
+    watch: Callable[[float, float], bool] | None = None,
 ) -> LearningRates:
     """Trains a copy of the trainer's module while the learning rate rises; the module itself is not changed.
 
@@ -65,6 +67,7 @@ def lr_find(
         steps: How many rates, evenly spaced in their logarithm; fewer where the loss explodes.
         batch_size: Samples a step.
         smoothing: Share that the running mean keeps of itself.
+        watch: Called with every learning rate and its smoothed loss; returns False to end the search there.
 
     Raises:
         TrainingError: The bounds are no range, or every loss is NaN.
@@ -91,14 +94,15 @@ def lr_find(
         if optimizer.closure:
             raise TrainingError(f"{optimizer.name!r} finds its step length by itself", do="Train with its usual rate")
         step = plain_step(head.forward, head.loss, optimizer, autocast_type(settings.precision, device), device)
-        lrs, losses = _curve(step, optimizer, feed, start, end, steps, smoothing)
+        lrs, losses = _curve(step, optimizer, feed, start, end, steps, smoothing, watch)
         feed.close()
     return LearningRates(tuple(lrs), tuple(losses), _steepest(lrs, losses))
 
 
 def _curve(
-    step: Any, optimizer: Any, feed: Any, start: float, end: float, steps: int, smoothing: float
-) -> tuple[list[float], list[float]]:
+    step: Any, optimizer: Any, feed: Any, start: float, end: float, steps: int, smoothing: float,
+    watch: Callable[[float, float], bool] | None,
+) -> tuple[list[float], list[float]]:  # fmt: skip
     ratio = (end / start) ** (1 / (steps - 1))
     lrs: list[float] = []
     losses: list[float] = []
@@ -120,7 +124,7 @@ def _curve(
         lrs.append(lr)
         losses.append(smooth)
         best = min(best, smooth)
-        if smooth > 4 * best and i > 5:
+        if (watch is not None and not watch(lr, smooth)) or (smooth > 4 * best and i > 5):
             break
     if len(lrs) < 2:
         raise TrainingError("every loss is NaN or infinite", do="Look at the data, or start with a smaller rate")

@@ -23,6 +23,8 @@ __all__ = [
     "set_default_recorder",
     "set_place",
     "set_plotter",
+    "set_viewer",
+    "show_run",
 ]
 
 
@@ -45,6 +47,7 @@ Starter = Callable[["StartRequest"], Any]
 
 _recorder_factory: Callable[[], Recorder | None] | None = None
 _plotter: Plotter | None = None
+_viewer: Callable[[Any], bool] | None = None
 _places: dict[str, Starter] = {}
 
 
@@ -74,6 +77,22 @@ def plot_run(run: Run) -> Any:
     if _plotter is None:
         raise TrainingError("nothing that draws figures is loaded", do="import lepton_lab.figures, then plot again")
     return _plotter(run)
+
+
+def set_viewer(viewer: Callable[[Any], bool] | None) -> None:
+    """Sets what shows a run that is the result of a notebook's cell; it returns False where it cannot."""
+    global _viewer
+    _viewer = viewer
+
+
+def show_run(run: Any) -> None:
+    """Displays a run in the notebook's cell.
+
+    Raises:
+        NotImplementedError: Nothing can show it here, which tells IPython to write its `repr`.
+    """
+    if _viewer is None or not _viewer(run):
+        raise NotImplementedError
 
 
 def set_place(name: str, starter: Starter | None) -> None:

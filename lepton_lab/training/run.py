@@ -314,6 +314,9 @@ class Run:
             raise TrainingError(f"{self.name!r} was not trained in this process", do="Open it from its workspace")
         return self._plan
 
+    def _ipython_display_(self) -> None:
+        recording.show_run(self)
+
     def __repr__(self) -> str:
         s = self.status
         loss = "" if s.loss is None else f", loss {s.loss:.4f}"

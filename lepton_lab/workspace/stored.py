@@ -53,8 +53,8 @@ class StoredRun:
     def __repr__(self) -> str:
         return f"StoredRun({self.name!r}, {self.state}, id={self.id!r})"
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return show_run(self)
+    def _ipython_display_(self) -> None:
+        show_run(self)
 
     # --- reading -------------------------------------------------------------------------------------------------
 
