@@ -15,10 +15,11 @@ from lepton_lab.data.audio import SpectrogramPreprocessing
 from lepton_lab.data.augmentation import AugmentationSpec, augment
 from lepton_lab.data.bundle import DataBundle, Split, Task
 from lepton_lab.data.streaming import StreamSplit
+from lepton_lab.data.table_preprocessing import FittedColumn, TablePreprocessing
 from lepton_lab.data.text import TextPreprocessing
 from lepton_lab.errors import DataError, UnknownNameError
 
-__all__ = ["Group", "form_of", "groups", "mirror_facts", "pictures", "preview", "stored", "words"]
+__all__ = ["Group", "form_of", "groups", "mirror_facts", "pictures", "preview", "stored", "table_rows", "words"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -157,6 +158,43 @@ def words(bundle: DataBundle, split: str, rows: npt.ArrayLike) -> list[str]:
     if not isinstance(bundle.preprocessing, TextPreprocessing):
         raise DataError(f"{bundle.name!r} holds no texts")
     return [bundle.preprocessing.decode(row) for row in stored(bundle.splits[split], rows)]
+
+
+def table_rows(bundle: DataBundle, split: str, rows: npt.ArrayLike) -> tuple[list[str], list[list[str]]]:
+    """Rows of a table, or samples that are but numbers: names of the columns, and for each row its values as words.
+
+    A table's values are read back from what is stored: missing numbers show what stands in for them, and categories
+    without an output of their own show as "other".
+    """
+    x = stored(bundle.splits[split], rows)
+    preprocessing = bundle.preprocessing
+    if isinstance(preprocessing, TablePreprocessing):
+        columns, at, back = [], 0, []
+        for column in preprocessing.columns:
+            onehot = preprocessing.encode == "onehot"
+            width = column.index_count if onehot and column.kind == "category" else 1
+            columns.append(column.name)
+            back.append(_read_back(column, x[:, at : at + width], None if onehot else at))
+            at += width if onehot else column.index_count
+        return columns, [list(row) for row in zip(*back, strict=True)]
+    flat = x.reshape(len(x), -1)[:, :_SHOWN_NUMBERS]
+    return [f"x{i + 1}" for i in range(flat.shape[1])], [[f"{v:,.4g}" for v in row] for row in flat.tolist()]
+
+
+_SHOWN_NUMBERS = 12
+
+
+def _read_back(column: FittedColumn, values: Tensor, offset: int | None) -> list[str]:
+    if column.kind == "category":
+        codes = values.argmax(1) if offset is None else values[:, 0] - offset
+        names = (*column.categories, "other")
+        return [names[int(code)] for code in codes]
+    if offset is not None:
+        return [f"part {int(code) - offset + 1} of {column.index_count}" for code in values[:, 0]]
+    numbers = [float(v) * column.scale + column.mean for v in values[:, 0]]
+    if column.kind == "date":
+        return [str(np.datetime64(int(column.newest - 86400 * v), "s").astype("datetime64[D]")) for v in numbers]
+    return [f"{v:,.6g}" for v in numbers]
 
 
 def mirror_facts(bundle: DataBundle, looked_at: int = 2000) -> tuple[str, float, float] | None:
