@@ -1,7 +1,7 @@
 # The public names of `lepton_lab`, each with the folder it comes from. Read by type checkers and editors, and at run
 # time by lazy_loader, which imports a folder when one of its names is first used.
 
-from . import nn as nn
+from . import doctor as doctor, nn as nn
 from .data import (
     DataBundle as DataBundle,
     DataReport as DataReport,
@@ -17,6 +17,13 @@ from .data import (
     load_text as load_text,
     register_dataset as register_dataset,
     to_categorical as to_categorical,
+)
+from .doctor import (
+    Finding as Finding,
+    diagnose as diagnose,
+    preflight as preflight,
+    register_rule as register_rule,
+    try_fix as try_fix,
 )
 from .errors import (
     CheckpointError as CheckpointError,
@@ -187,6 +194,11 @@ from .training import (
     set_slots as set_slots,
 )
 from .training.linear import LinearRegression as LinearRegression, mean_squared_error as mean_squared_error
+from .widgets import (
+    FeatureMapViewer as FeatureMapViewer,
+    GradientMonitor as GradientMonitor,
+    Playground as Playground,
+)
 from .workspace import (
     Feed as Feed,
     StoredRun as StoredRun,

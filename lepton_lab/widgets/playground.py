@@ -1,0 +1,311 @@
+"""A network of two inputs that learns before one's eyes: drawn points, live boundary, neurons as pictures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from lepton_lab.errors import DataError, SpecError, TrainingError, UnknownNameError
+from lepton_lab.network import NetworkSpec
+from lepton_lab.widgets._base import Reply, Widget, command
+from lepton_lab.widgets.playground_data import KINDS, MAX_POINTS, Points, generate, pasted
+from lepton_lab.widgets.playground_network import (
+    ACTIVATIONS,
+    MAX_LAYERS,
+    MAX_UNITS,
+    Portrait,
+    checked,
+    layers_of_spec,
+    portrait_of,
+    spec_of,
+)
+from lepton_lab.widgets.playground_still import still_picture
+from lepton_lab.widgets.playground_training import OPTIMIZERS, SETTINGS, Lessons
+
+__all__ = ["Playground"]
+
+_PERIOD_S = 0.2
+_BYTES_PER_S = 120_000
+_FIRST = ({"units": 6, "activation": "tanh"}, {"units": 4, "activation": "tanh"})
+
+
+class Playground(Widget):
+    """Points of a plane, a small network that one puts together, and a real training of it in the background.
+
+    Args:
+        network: A network of two inputs, in place of the first one; the list of layers edits it where it consists of
+            linear layers.
+        data: Form of the first points: "spirals", "moons", "circles", "xor", "blobs", or "" for none.
+        seed: Of points and weights.
+        **traits: `layers`, `settings`, `speed`.
+
+    Raises:
+        SpecError: The network does not take two inputs.
+
+    Attributes:
+        layers: The hidden layers, each with `units` and `activation`; empty where the network is one of your own.
+        settings: `lr`, `batch_size`, `weight_decay`, `optimizer`.
+        speed: Epochs a second at most; 0 for as fast as it goes.
+
+    Threads: trains in a thread of its own; the boundary is of weights that are copied between two batches.
+    """
+
+    _bundle = "playground"
+
+    layers = traitlets.List(traitlets.Dict()).tag(sync=True)
+    settings = traitlets.Dict(dict(SETTINGS)).tag(sync=True)
+    speed = traitlets.Float(20.0).tag(sync=True)
+
+    def __init__(
+        self, network: NetworkSpec | None = None, data: str = "circles", *, seed: int = 0, **traits: Any
+    ) -> None:
+        self._lock = threading.RLock()
+        self._own: NetworkSpec | None = None
+        self._seed = seed
+        self._points = generate(data, seed=seed) if data else Points.of(np.zeros((0, 2), np.float32), np.zeros(0, int))
+        self._lessons = Lessons()
+        self._portrait: Portrait | None = None
+        self._shown: Any = None
+        self._sent = (0, 0)
+        self._busy = False
+        self._next = 0.0
+        self._worker: ThreadPoolExecutor | None = None
+        wanted = dict(traits.pop("settings", None) or {})
+        super().__init__(**{"layers": list(_FIRST), **traits})
+        self.settings = {**SETTINGS, **wanted}
+        if network is not None:
+            self._take(network)
+        self._build()
+        self._lessons.speed = self.speed
+        self.observe(self._faster, ["speed"])
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The specification of the network."""
+        return self._own if self._own is not None else spec_of(self.layers, self._points.classes)
+
+    @property
+    def run(self) -> Any:
+        """The present run; None before the first one."""
+        return self._lessons.run
+
+    @command
+    def catch_up(self) -> Reply:
+        """Points, network, state, the whole loss curve and the last picture."""
+        with self._lock:
+            points, portrait = self._points, self._portrait
+            rows, generation = self._lessons.rows()
+        buffers: list[Any] = [points.x, points.y.astype(np.uint8), points.valid.astype(np.uint8), *rows]
+        drawn = None
+        if portrait is not None:
+            drawn, arrays = _drawn(portrait, len(buffers))
+            buffers += arrays
+        about = {
+            "points": len(points), "most": MAX_POINTS, "kinds": list(KINDS), "rows": len(rows[0]),
+            "generation": generation, "portrait": drawn, **self._about(),
+            "limits": {"layers": MAX_LAYERS, "units": MAX_UNITS, "activations": ACTIVATIONS, "optimizers": OPTIMIZERS},
+        }  # fmt: skip
+        self._ask()
+        return Reply(about, buffers)
+
+    @command(background=True)
+    def play(self) -> None:
+        """Trains on, from the present weights."""
+        with self._lock:
+            points = self._points
+        self._lessons.play(points, self.settings)
+
+    @command
+    def pause(self) -> None:
+        """Holds the training."""
+        self._lessons.pause()
+
+    @command(background=True)
+    def step(self) -> None:
+        """Trains one batch."""
+        with self._lock:
+            points = self._points
+        self._lessons.step(points, self.settings)
+
+    @command(background=True)
+    def reset(self) -> None:
+        """Begins anew with other weights."""
+        self._seed += 1
+        self._build()
+        self._tell()
+
+    @command(background=True)
+    def set_layers(self, layers: list[dict[str, Any]]) -> None:
+        """Takes another list of hidden layers; the weights begin anew."""
+        self.layers = checked(layers)
+        self._own = None
+        self._build()
+        self._tell()
+
+    @command(background=True)
+    def set_training(self, name: str, value: Any) -> None:
+        """Changes `lr`, `batch_size`, `weight_decay` or `optimizer`; the network goes on learning with it."""
+        if name not in SETTINGS:
+            raise UnknownNameError("setting", name, SETTINGS)
+        changed = {**self.settings, name: value}
+        self._lessons.change(name, value, changed)
+        self.settings = changed
+
+    @command(background=True)
+    def generate(self, kind: str, count: int = 300, noise: float = 0.1, seed: int = 0) -> None:
+        """Takes generated points in place of the present ones."""
+        self._replace(generate(kind, int(count), float(noise), int(seed)))
+
+    @command(background=True)
+    def paste(self, text: str) -> str:
+        """Takes a pasted table of points; says what was done to it."""
+        found = pasted(text)
+        self._replace(found)
+        return found.said
+
+    @command(background=True)
+    def draw(self, buffers: list[memoryview]) -> None:
+        """Adds points: places (N, 2) as float32 and classes (N,) as bytes."""
+        if len(buffers) != 2 or len(buffers[0]) % 8:
+            raise DataError("points come as places and classes", received=f"{len(buffers)} arrays")
+        x = np.frombuffer(buffers[0], dtype=np.float32).reshape(-1, 2)
+        y = np.frombuffer(buffers[1], dtype=np.uint8).astype(np.int64)
+        with self._lock:
+            points = self._points.added(x, y)
+        self._replace(points)
+
+    @command(background=True)
+    def erase(self, x: float, y: float, radius: float) -> None:
+        """Takes points within a circle away."""
+        with self._lock:
+            points = self._points.without(float(x), float(y), float(radius))
+        self._replace(points)
+
+    @command(background=True)
+    def clear(self) -> None:
+        """Takes all points away."""
+        self._replace(Points.of(np.zeros((0, 2), np.float32), np.zeros(0, np.int64)))
+
+    def pulse(self) -> None:
+        """Sends new rows of the curve and the state, and asks for a new picture where the weights have changed."""
+        rows, generation = self._lessons.rows()
+        count = len(rows[0])
+        state = self._lessons.state()
+        before, known = self._sent
+        if before != generation or known > count:
+            self._sent = (generation, count)
+            self._tell()
+        elif count > known or state != self._shown:
+            self._sent, self._shown = (generation, count), state
+            content = {**state, "from": known, "to": count, "generation": generation}
+            self.push("rows", content, [r[known:] for r in rows])
+        self._ask()
+
+    def still(self) -> str | None:
+        """The plane as it was looked at last."""
+        with self._lock:
+            portrait, points = self._portrait, self._points
+        return still_picture(portrait, points, self._lessons.state()) if portrait is not None else None
+
+    def released(self) -> None:
+        """Ends the training."""
+        self._lessons.close()
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.shutdown(wait=False, cancel_futures=True)
+
+    def _about(self) -> dict[str, Any]:
+        try:
+            code = self.network.to_python()
+        except SpecError as error:
+            code = f"# {error}"
+        return {**self._lessons.state(), "code": code, "own": self._own is not None, "classes": self._points.classes}
+
+    def _take(self, network: NetworkSpec) -> None:
+        spec = network if network.input_shape is not None else network.changed(input_shape=(2,))
+        if spec.input_shape != (2,):
+            raise SpecError("the playground's networks take two inputs", received=f"input_shape={spec.input_shape}")
+        layers = layers_of_spec(spec)
+        self._own, self.layers = (spec, []) if layers is None else (None, layers)
+
+    def _replace(self, points: Points) -> None:
+        """Takes other points; a training that goes on takes them up, with the weights that it has."""
+        with self._lock:
+            before, self._points = self._points, points
+        if self._own is None and points.classes != before.classes:
+            self._build()
+        else:
+            self._lessons.use(points, self.settings)
+        self._tell()
+
+    def _build(self) -> None:
+        """New weights, and no curve."""
+        spec = self.network
+        spec.infer_shapes()
+        self._lessons.begin(spec.build(seed=self._seed))
+        self._ask()
+
+    def _tell(self) -> None:
+        """Has every view ask for everything."""
+        self.push("reset")
+        self._ask()
+
+    def _faster(self, change: Any) -> None:
+        self._lessons.speed = float(self.speed)
+
+    def _ask(self) -> None:
+        """Has a picture made beside everything else, where the weights are others than those of the last one."""
+        with self._lock:
+            moment = self._lessons.moment()
+            late = time.monotonic() < self._next and self._portrait is not None
+            if self._busy or late or self.comm is None or (self._portrait is not None and moment == self._seen()):
+                return
+            self._busy = True
+            if self._worker is None:
+                self._worker = ThreadPoolExecutor(1, thread_name_prefix="lepton-playground")
+            self._worker.submit(self._look, moment)
+
+    def _seen(self) -> Any:
+        return getattr(self, "_moment", None)
+
+    def _look(self, moment: Any) -> None:
+        began, size = time.monotonic(), 0
+        try:
+            thing = self._lessons.thing()
+            portrait = portrait_of(thing)
+            with self._lock:
+                self._portrait, self._moment = portrait, moment
+            about, buffers = _drawn(portrait, 0)
+            size = sum(b.nbytes for b in buffers)
+            self.push("portrait", {**about, "step": moment[1]}, buffers)
+            self.refresh_still()
+        except TrainingError as error:
+            self._moment = moment
+            self.show_error(error)
+        except Exception as error:
+            self._moment = moment
+            self.show_error(error)
+        finally:
+            spent = time.monotonic() - began
+            self._next = time.monotonic() + max(_PERIOD_S, 2 * spent, size / _BYTES_PER_S)
+            with self._lock:
+                self._busy = False
+
+
+def _drawn(portrait: Portrait, first: int) -> tuple[dict[str, Any], list[Any]]:
+    """A portrait as content and buffers, the first of which has the number `first`."""
+    about = {
+        "size": len(portrait.winner), "first": first,
+        "neurons": [
+            {"name": name, "shape": list(pictures.shape), "largest": largest.tolist(), "count": count}
+            for name, pictures, largest, count in portrait.neurons
+        ],
+        "weights": [list(w.shape) for w in portrait.weights],
+    }  # fmt: skip
+    return about, [portrait.winner, portrait.sure, *(p for _, p, _, _ in portrait.neurons), *portrait.weights]

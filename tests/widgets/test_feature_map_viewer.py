@@ -1,0 +1,290 @@
+"""`FeatureMapViewer`: pinned samples, maps of present and earlier weights, favourites, within limits."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lepton_lab as ll
+from lepton_lab.errors import DataError, UnsafeDataError
+from lepton_lab.probes import FeatureMaps, feature_maps
+from lepton_lab.probes.layers import Layers
+from lepton_lab.widgets.feature_map_viewer import FeatureMapViewer
+from lepton_lab.widgets.feature_map_viewer_maps import filters_of, look_at_sample, packed, unit_of
+from lepton_lab.widgets.feature_map_viewer_pins import MAX_UPLOAD, drawn, from_data, uploaded
+from lepton_lab.widgets.feature_map_viewer_time import Past
+
+
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch, tmp_path):
+    monkeypatch.setenv("LEPTON_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setattr("lepton_lab.widgets._base.bundle", lambda name: "")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return ll.load_dataset("mnist-sample")
+
+
+def cnn():
+    return ll.NetworkSpec(
+        [ll.Conv2d(4, 3, activation="relu"), ll.MaxPool2d(2), ll.Flatten(), ll.Linear(10)], input_shape=(1, 28, 28)
+    )
+
+
+@pytest.fixture(scope="module")
+def run(digits, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEPTON_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1)
+        yield trainer.start(digits, epochs=1, batch_size=64, record=False, name="digits").wait(120)
+
+
+def maps(wire, found=lambda content: True):
+    return wire.wait(lambda: [m for m in wire.of("maps") if found(m.content)])[-1]
+
+
+def layer(message, name):
+    return next(one for one in message.content["layers"] if one["name"] == name)
+
+
+def decoded(message, name):
+    about = layer(message, name)
+    height, width = about["size"]
+    codes = np.frombuffer(message.buffers[about["buffer"]], np.uint8).reshape(-1, height, width)
+    lows, highs = np.array(about["lows"]), np.array(about["highs"])
+    return codes / 255 * (highs - lows)[:, None, None] + lows[:, None, None], about
+
+
+def test_maps_are_those_of_the_present_weights(wire, open_view, run, digits):
+    widget = FeatureMapViewer(run)
+    open_view(widget).ok("catch_up")
+    message = maps(wire)
+    values, about = decoded(message, "conv2d_1_relu")
+    pin = next(p for p in widget._pins if p.id == widget.pin)
+    wanted = feature_maps(run, pin.sample[None])["conv2d_1_relu"][0].numpy()[about["units"]]
+    assert values == pytest.approx(wanted, abs=float(wanted.max()) / 255)
+    assert about["kind"] == "maps"
+    assert about["shape"] == [4, 26, 26]
+    assert about["high"] == pytest.approx(wanted.max())
+    assert "conv2d_1" not in [one["name"] for one in message.content["layers"]]
+    output, about = decoded(message, "output")
+    assert about["kind"] == "probabilities"
+    assert output.sum() == pytest.approx(1, abs=0.02)
+
+
+def test_the_first_pins_are_of_different_classes(wire, open_view, run):
+    widget = FeatureMapViewer(run)
+    view = open_view(widget)
+    maps(wire)
+    answer = view.call("catch_up")
+    pins = answer.content["result"]["pins"]
+    assert [p["label"].split(",")[0] for p in pins] == ["0", "1", "2", "3"]
+    assert pins[0]["picture"] == [1, 28, 28]
+    assert answer.array(0, np.uint8).max() > 100
+    assert "test" not in answer.content["result"]["splits"]
+
+
+def test_samples_are_pinned_from_data_drawn_uploaded_and_taken_away(wire, open_view, run, digits):
+    widget = FeatureMapViewer(run)
+    view = open_view(widget)
+    maps(wire)
+    view.ok("pin_from_data", split="train", label="7")
+    assert widget._selected().label.startswith("7, train")
+    view.ok("pin_from_data", split="train", index=5)
+    assert torch.equal(widget._selected().sample, digits.train.sample(5)[0])
+    drawing = np.zeros((28, 28), np.uint8)
+    drawing[4:24, 13:15] = 255
+    view.ok("pin_drawn", [drawing.tobytes()])
+    assert widget._selected().origin == "drawn"
+    assert torch.equal(widget._selected().sample, digits.prepare(torch.from_numpy(drawing)[None, None])[0])
+    view.ok("pin_uploaded", [png(np.full((50, 40), 255, np.uint8))], name="C:\\x\\page.png", invert=True)
+    pin = widget._selected()
+    assert pin.label == "page.png"
+    assert pin.picture.shape == (1, 28, 28)
+    view.ok("unpin", pin=pin.id)
+    assert pin.id not in [p.id for p in widget._pins]
+    assert widget.pin in [p.id for p in widget._pins]
+    for refused in (
+        {"split": "test"}, {"split": "train", "label": "eleven"}, {"split": "train", "index": 10**9},
+    ):  # fmt: skip
+        assert not view.call("pin_from_data", **refused).content["ok"]
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_uploads_are_checked_and_limited(digits):
+    with pytest.raises(UnsafeDataError, match="too large"):
+        uploaded(digits, "x.png", b"\0" * (MAX_UPLOAD + 1))
+    with pytest.raises(DataError, match="not an image"):
+        uploaded(digits, "x.png", b"print('hello')")
+    bomb = png(np.zeros((6000, 6000), np.uint8))
+    assert len(bomb) < MAX_UPLOAD
+    with pytest.raises(UnsafeDataError):
+        uploaded(digits, "x.png", bomb)
+    with pytest.raises(DataError, match="another size"):
+        drawn(digits, np.zeros(10, np.uint8))
+    table = ll.from_arrays(np.zeros((20, 3), np.float32), np.arange(20) % 2, valid=0, test=0)
+    with pytest.raises(DataError, match="no images"):
+        uploaded(table, "x.png", png(np.zeros((4, 4), np.uint8)))
+    with pytest.raises(DataError, match="further"):
+        from_data(digits, "train", "3", -1, [f"3, train {i}" for i in range(len(digits.train))])
+
+
+def test_maps_change_while_it_trains_and_earlier_ones_can_be_seen(wire, open_view, fast_pump, monkeypatch, digits):
+    monkeypatch.setattr("lepton_lab.widgets.feature_map_viewer.PERIOD_S", 0.01)
+    run = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1).start(digits, epochs=400, batch_size=64, record=False)
+    try:
+        widget = FeatureMapViewer(run, scale="layer")
+        view = open_view(widget)
+        view.look()
+        first = maps(wire, lambda c: c["step"] > 0)
+        early, about = decoded(first, "conv2d_1_relu")
+        later = maps(wire, lambda c: c["step"] > first.content["step"] + 60 and len(c["steps"]) > 2)
+        late, after = decoded(later, "conv2d_1_relu")
+        assert about["units"] == after["units"]  # pictures keep their places
+        assert np.abs(late - early).max() > 1e-3
+        then = first.content["step"]
+        kept = next(s for s in later.content["steps"] if s >= then)
+        widget.at = kept
+        back = maps(wire, lambda c: c["step"] == kept)
+        again, _ = decoded(back, "conv2d_1_relu")
+        if kept == then:
+            assert again == pytest.approx(early, abs=1e-4)
+        film = view.call("film", layer="conv2d_1_relu", unit=0)
+        assert film.content["result"]["steps"] == sorted(set(film.content["result"]["steps"]))
+        assert len(film.buffers) == len(film.content["result"]["steps"]) <= 7
+        assert film.array(0).size == 26 * 26
+    finally:
+        run.stop()
+        run.wait(60)
+
+
+def test_nothing_is_looked_at_while_nobody_looks(wire, open_view, run, fast_pump):
+    widget = FeatureMapViewer(run)
+    view = open_view(widget)
+    maps(wire)
+    view.look()
+    view.look(False)
+    for thread in [t for t in threading.enumerate() if t.name == "lepton-views"]:
+        thread.join(5)
+    wire.clear()
+    widget._seen_at = None
+    assert not widget.visible
+    assert wire.of("maps") == []
+
+
+def test_favourites_filters_and_the_map_of_samples(wire, open_view, run):
+    widget = FeatureMapViewer(run)
+    view = open_view(widget)
+    maps(wire)
+    answer = view.call("exciting", layer="conv2d_1_relu", unit=1, k=4)
+    values = [s["value"] for s in answer.content["result"]["samples"]]
+    assert values == sorted(values, reverse=True)
+    assert len(answer.buffers) == 4
+    assert len(answer.buffers[0]) == 784
+    filters = view.call("filters", layer="conv2d_1_relu", unit=1)
+    weight = run.module[0].weight[1].detach().numpy()
+    assert filters.content["result"]["shape"] == [1, 3, 3]
+    assert filters.array(0).reshape(1, 3, 3) == pytest.approx(weight)
+    assert view.ok("filters", layer="max_pool2d_1", unit=0) is None
+    points = view.call("map_of_samples", count=100)
+    assert points.array(0).size == 200
+    assert points.array(1, np.int32).max() == 9
+    assert 0 < sum(points.content["result"]["explained"]) <= 1.001
+
+
+class Odd(torch.nn.Module):
+    """Recurrent, then attention."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = torch.nn.GRU(3, 8, batch_first=True)
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.out = torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        y, _ = self.rnn(x)
+        z, _ = self.attention(y, y, y)
+        return self.out(z.mean(1))
+
+
+def test_recurrent_layers_show_states_and_attention_shows_maps(wire, open_view):
+    x = torch.randn(2, 5, 3)
+    widget = FeatureMapViewer(Odd(), samples=x)
+    open_view(widget).ok("catch_up")
+    message = maps(wire)
+    assert layer(message, "rnn")["kind"] == "states"
+    assert layer(message, "rnn")["shape"] == [8, 5]
+    attention, about = decoded(message, "attention attention")
+    assert about["kind"] == "attention"
+    assert about["shape"] == [2, 5, 5]
+    assert attention.sum(-1) == pytest.approx(np.ones((2, 5)), abs=0.03)
+
+
+def test_a_run_of_the_store_shows_what_its_checkpoint_and_its_probe_kept(wire, open_view, digits):
+    probe = FeatureMaps(layers=["conv2d_1_relu"])
+    trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1, probes=probe)
+    run_id = trainer.start(digits, epochs=2, batch_size=64).wait(120).id
+    del trainer
+    stored = ll.workspace.StoredRun(ll.workspace.current_workspace(), run_id)
+    widget = FeatureMapViewer()
+    widget._source = None
+    from lepton_lab.widgets.feature_map_viewer_source import Source
+
+    source = Source(stored)
+    assert source.from_checkpoint
+    step, state = source.moment()
+    assert (step > 0, state) == (True, "finished")
+    names = source.examine(lambda module, known: list(known.labels))
+    assert "conv2d_1_relu" in names
+    kept = widget._kept_pins(source)
+    assert len(kept) == 4
+    assert kept[0].frame == 0
+
+
+def test_weights_of_the_past_stay_within_bounds():
+    past = Past(None)
+    module = torch.nn.Linear(4, 4)
+    for step in range(1, 3000):
+        with torch.no_grad():
+            module.weight.fill_(step)
+        past.keep(step, module)
+    steps = past.steps()
+    assert 12 <= len(steps) <= 48
+    assert steps[0] == 1
+    assert float(past.module_at(steps[5], module).weight.detach()[0, 0]) == steps[5]
+    with pytest.raises(DataError, match="kept"):
+        past.module_at(2999_000, module)
+
+
+def test_large_maps_are_averaged_and_say_so():
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 80, 3, padding=1))
+    known = Layers.of(module)
+    sight = look_at_sample(module, known, torch.randn(1, 1, 64, 64), 7)
+    about, buffers = packed(sight, {})
+    assert about["layers"][0]["averaged"]
+    assert about["layers"][0]["size"] == [32, 32]
+    assert buffers[0].shape[1] == 8
+    opened, more = packed(sight, {}, opened="0")
+    assert len(opened["layers"][0]["units"]) == more[0].shape[1] == 64
+    assert unit_of(sight, "0", 79).shape[-1] == 64
+    with pytest.raises(DataError, match="no unit"):
+        unit_of(sight, "0", 80)
+    assert filters_of(known, "0", 3, ())[0].shape == (1, 3, 3)
+
+
+def test_the_still_holds_pictures_and_no_script(wire, open_view, run):
+    widget = FeatureMapViewer(run)
+    open_view(widget).ok("catch_up")
+    maps(wire)
+    picture = widget.still()
+    assert picture.count("data:image/png") >= 4
+    assert "<script" not in picture
