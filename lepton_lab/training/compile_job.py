@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileJob", "expected_seconds", "library_of", "load_library", "order_of"]
 
-_COLD = 40.0  # s that compiling takes where nothing was compiled on this machine before
+_COLD = 20.0  # s that compiling takes where nothing was compiled on this machine before
 _LIMIT = 900.0  # s; a compiler that takes longer is ended
 _SOURCES = ("compiled.py", "compile_process.py", "blueprint.py", "losses.py")
 

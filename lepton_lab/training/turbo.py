@@ -35,7 +35,7 @@ __all__ = ["Turbo", "reason_against"]
 
 STEPS_PER_CALL = 2  # five are hardly quicker, and take three times as long to compile
 _SHORT = 0.02  # s; longer steps are taken one a call, so that orders take effect at once
-_SLOWED = 1.05  # what an eager step takes, relative, while a process of low priority compiles on another CPU
+_SLOWED = 1.25  # what an eager step takes, relative, while a process of low priority compiles on another CPU
 _SHARE = 0.8  # what a compiled step takes, relative, with half of the usual gain
 _LATE = 2.0  # compiling may take so many times what is expected
 _TURN = 50  # steps of either kind in turn, before it is decided which are quicker
