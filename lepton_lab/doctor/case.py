@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,14 +19,18 @@ from lepton_lab.data import DataBundle
 from lepton_lab.doctor.reading import Reading, take_reading
 from lepton_lab.errors import LeptonError
 from lepton_lab.network import NetworkSpec
+from lepton_lab.probes.quiet import others_train
+from lepton_lab.training.run import active_runs
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.setup import Head, make_head, resolve_device
+from lepton_lab.training.status import RunState
 
-__all__ = ["Case", "Measured", "copied", "held", "untouched"]
+__all__ = ["Case", "Measured", "copied", "held", "quietly", "untouched"]
 
 _BATCHES = 4  # of a reading
 _LEAST_BATCH, _MOST_BATCH = 32, 128  # samples in each of them
 Array = NDArray[np.floating[Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,26 +81,52 @@ def _collect(value: Any, found: list[Tensor], depth: int) -> None:
             _collect(inner, found, depth + 1)
 
 
+def calmed(module: nn.Module) -> nn.Module:
+    """The module with all dropout off, so that it draws no random numbers: torch has one state for all threads."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.dropout._DropoutNd):
+            part.p = 0.0
+        elif isinstance(getattr(part, "dropout", None), float):  # recurrent layers and attention
+            part.dropout = 0.0  # type: ignore[assignment]
+    return module
+
+
 @contextmanager
 def untouched(module: nn.Module | None) -> Iterator[None]:
-    """Puts random states back afterwards, and of a module its modes, weights, gradients and buffers."""
-    modes = [(m, m.training) for m in module.modules()] if module is not None else []
+    """Puts random states back afterwards, and of a module its modes, weights, gradients and buffers.
+
+    Threads: where another thread trains, random states are left alone, for they are that thread's.
+    """
+    modes = [(m, m.training, dict(vars(m))) for m in module.modules()] if module is not None else []
     kept = [(t, t.detach().clone()) for t in module.state_dict().values()] if module is not None else []
     grads = [(p, p.grad) for p in module.parameters()] if module is not None else []
+    alone = not others_train()
     py, numpy_state = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(enabled=alone):
             yield
     finally:
-        random.setstate(py)
-        np.random.set_state(numpy_state)
-        for m, mode in modes:
+        if alone:
+            random.setstate(py)
+            np.random.set_state(numpy_state)
+        for m, mode, values in modes:
             m.training = mode
+            for name in ("p", "dropout"):
+                if name in values:
+                    setattr(m, name, values[name])
         with torch.no_grad():
             for tensor, value in kept:
                 tensor.copy_(value)
         for p, grad in grads:
             p.grad = grad
+
+
+def quietly(function: Callable[[], T]) -> T:
+    """Calls a function that draws random numbers while every training of this process stands between two batches."""
+    for run in active_runs():
+        if run.state in (RunState.RUNNING, RunState.PAUSED):
+            function = partial(run.between_batches, function)
+    return function()
 
 
 class Case:
@@ -155,7 +185,7 @@ class Case:
         except LeptonError as error:
             self.problem = error
             return None
-        return made.to(self.device) if made is not None else None
+        return calmed(made.to(self.device)) if made is not None else None
 
     @cached_property
     def head(self) -> Head | None:
@@ -293,9 +323,10 @@ class Case:
             steps = np.asarray(found.steps, dtype=np.int64)
             values = np.asarray(found.values, dtype=np.float64)
             keep = steps <= self.upto if self.upto is not None else np.ones(len(steps), bool)
-            if keep.any():
+            if keep.any() and np.isfinite(values[keep][-1]).any():
                 return Measured(steps[keep], values[keep], tuple(found.labels))
-            return None
+            if not keep.any():
+                return None
         return self._read_once(quantity)
 
     def _read_once(self, quantity: str) -> Measured | None:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from lepton_lab.data import DataBundle, load_source
-from lepton_lab.doctor.case import Case, copied, untouched
+from lepton_lab.doctor.case import Case, copied, quietly, untouched
 from lepton_lab.doctor.findings import ORDER, Finding
 from lepton_lab.doctor.report import Report
 from lepton_lab.doctor.rule import RULES, Phase
@@ -52,7 +52,7 @@ def preflight(
     def private() -> nn.Module | None:
         if spec is not None:
             shaped = spec if spec.input_shape is not None else spec.changed(input_shape=bundle.sample_shape)
-            return shaped.build(seed=chosen.seed)
+            return quietly(lambda: shaped.build(seed=chosen.seed))
         assert module is not None
         found = copied(module)
         return found if found is not None else module  # `untouched` puts it back
@@ -68,6 +68,7 @@ def diagnose(
     *,
     data: DataBundle | None = None,
     upto: int | None = None,
+    recorded_only: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Looks at a run: one that trains, one that has ended, or one from a workspace.
@@ -79,24 +80,29 @@ def diagnose(
         run: A `Run` or a `StoredRun`.
         data: Its data, where it cannot be loaded again from its source.
         upto: Looks at the run as it was at this step; None for the present.
+        recorded_only: Whether to go by what was recorded alone: no weights are copied and nothing is computed, which is
+            quick enough for every second. Rules that need a look at the weights say nothing then.
         stop: Asked between measurements; True breaks it off, and the report says so.
     """
     note_memory(run)
     plan = getattr(run, "_plan", None)
     settings = TrainSettings.from_json(run.settings)
     spec = NetworkSpec.from_dict(run.network) if run.network is not None else None
-    bundle = data if data is not None else plan.data if plan is not None else _reloaded(run)
+    bundle = data if data is not None else plan.data if plan is not None else None
+    if bundle is None and not recorded_only:
+        bundle = _reloaded(run)
 
     def private() -> nn.Module | None:
+        if recorded_only or (plan is not None and plan.module is None):
+            return None
+        if plan is not None:
+            made: nn.Module | None = run.between_batches(lambda: copied(plan.module))
+            return made
         if spec is None:
-            return copied(plan.module) if plan is not None and plan.module is not None else None
-        made = spec.build(seed=settings.seed)
-        if run.state.ended or plan is None or plan.module is None:
-            weights = run.weights("last")
-        else:
-            weights = {k: v.detach().cpu().clone() for k, v in plan.module.state_dict().items()}
-        made.load_state_dict(weights)
-        return made
+            return None
+        built = quietly(lambda: spec.build(seed=settings.seed))
+        built.load_state_dict(run.weights("last"))
+        return built
 
     with untouched(None):
         case = Case(

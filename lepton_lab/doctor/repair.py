@@ -238,7 +238,15 @@ def compare(before: Any, after: Any, *, data: DataBundle | None = None) -> Befor
 
 
 def _last_epoch(run: Any) -> dict[str, float]:
+    """The last epoch's figures; the best one's where the run keeps its best weights."""
     row = run.history.epochs.last() or {}
+    settings = TrainSettings.from_json(run.settings)
+    keeps = settings.restore_best if settings.restore_best is not None else settings.patience is not None
+    best = run.status.best_epoch
+    if row and keeps and best is not None and run.state.ended:
+        columns = run.history.epochs.since(0)[1]
+        at = np.flatnonzero(columns["epoch"] == best)
+        row = {name: float(values[at[0]]) for name, values in columns.items()} if len(at) else row
     if not row:
         step = run.history.steps.last() or {}
         row = {"loss": step["loss"]} if step else {}

@@ -145,7 +145,7 @@ WORDS: dict[str, dict[str, Any]] = {
     },
     "overfit": {
         "title": "The network memorises the training data (overfitting)",
-        "explanation": "The loss on new samples is {valid:.3g}, {ratio:.1f} times that on training samples "
+        "explanation": "The loss on new samples is {valid:.3g}, {ratio:,.1f} times that on training samples "
         "({train:.3g}), "
         "and it has been rising since epoch {epoch}.",
         "why": "A network with more freedom than the data asks for learns single samples by heart, chance and errors "

@@ -13,7 +13,7 @@ from lepton_lab.doctor.case import Case
 from lepton_lab.doctor.findings import Evidence, Finding
 from lepton_lab.doctor.mending import data_fix, dropout_fix, settings_fix
 from lepton_lab.doctor.rule import Phase, Rule, Threshold, register_rule
-from lepton_lab.doctor.trends import chance_level, since_when
+from lepton_lab.doctor.trends import chance_level, loss_curve, since_when
 
 __all__ = ["ClassErrors", "Overfit", "Overtraining"]
 
@@ -53,8 +53,8 @@ class Overfit(Rule):
     @override
     def check(self, case: Case) -> Iterator[Finding]:
         curves = _curves(case)
-        if curves is None:
-            return
+        if curves is None or case.settings.patience is not None:
+            return  # what stops early keeps its best weights
         train, valid = curves
         best = int(valid.argmin())
         now, trained = float(np.median(valid[-3:])), float(np.median(train[-3:]))
@@ -131,19 +131,23 @@ class ClassErrors(Rule):
         "worst": Threshold(0.25, f"accuracy of the worst class; {_OWN}"),
         "best": Threshold(0.75, f"accuracy of the best class; {_OWN}"),
         "mean": Threshold(0.7, f"accuracy of all together: before that the network still learns; {_OWN}"),
+        "falling": Threshold(
+            0.15, f"share by which the loss falls from one quarter to the next while it learns; {_OWN}"
+        ),
         "epochs": Threshold(3, "epochs before anything is said"),
+        "steps": Threshold(60, "steps before anything is said"),
     }
 
     @override
     def check(self, case: Case) -> Iterator[Finding]:
         measured = case.measured("class_accuracy")
         epochs = case.steps["epoch"]
-        if measured is None or not len(epochs) or epochs[-1] < self.limit("epochs"):
+        if measured is None or not len(epochs) or epochs[-1] < self.limit("epochs") or case.step < self.limit("steps"):
             return
         with np.errstate(all="ignore"):
             now = np.nanmedian(measured.values[-5:], axis=0)
         seen = np.isfinite(now)
-        if seen.sum() < 2:
+        if seen.sum() < 2 or self._still_learns(case):
             return
         mean = self._mean(case, now, measured.labels)
         worst = int(np.nanargmin(now))
@@ -164,6 +168,14 @@ class ClassErrors(Rule):
             evidence=Evidence.bars(named, "accuracy while training", x_name="class", low=self.limit("worst")),
             worst=measured.labels[worst], low=float(now[worst]), mean=mean,
         )  # fmt: skip
+
+    def _still_learns(self, case: Case) -> bool:
+        """Whether the loss has gone down a good deal over the last quarter of the run."""
+        loss = loss_curve(case).values
+        quarter = max(1, len(loss) // 4)
+        if len(loss) < 4:
+            return True
+        return bool(loss[-quarter:].mean() < (1 - self.limit("falling")) * loss[-2 * quarter : -quarter].mean())
 
     def _mean(self, case: Case, now: Curve, labels: tuple[str, ...]) -> float:
         """Accuracy over all samples, where it is known how many there are of each class."""

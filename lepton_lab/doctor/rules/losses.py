@@ -18,7 +18,7 @@ from lepton_lab.doctor.trends import LossCurve, chance_level, largest_update, lo
 __all__ = ["LossNotDecreasing", "LrTooHigh", "LrTooLow", "Oscillation", "Plateau"]
 
 _DURING: tuple[Phase, ...] = ("during",)
-_READINGS = 8  # of the loss, before anything is said about its course
+_READINGS = 5  # of the loss, before anything is said about its course
 _OWN = "chosen on the development half of the benchmark"
 
 

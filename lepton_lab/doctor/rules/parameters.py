@@ -18,7 +18,7 @@ from lepton_lab.doctor.words import fix_label
 
 __all__ = ["Frozen", "KeepsTensors", "Unchanged", "Unreached"]
 
-_BEFORE: tuple[Phase, ...] = ("before",)
+_BOTH: tuple[Phase, ...] = ("before", "during")
 
 
 @register_rule
@@ -26,13 +26,13 @@ class Frozen(Rule):
     """Nothing is frozen behind something that trains."""
 
     name = "frozen-parameters"
-    phases: ClassVar[tuple[Phase, ...]] = _BEFORE
+    phases: ClassVar[tuple[Phase, ...]] = _BOTH
     reads = ("network",)
 
     @override
     def check(self, case: Case) -> Iterator[Finding]:
         module = case.module
-        if module is None or case.reading is None:
+        if case.upto is not None or module is None or case.reading is None:
             return
         named = dict(module.named_parameters())
         frozen = [name for name, p in named.items() if not p.requires_grad]
@@ -58,12 +58,12 @@ class Unreached(Rule):
     """Every parameter that shall train gets a gradient."""
 
     name = "unreached-parameters"
-    phases: ClassVar[tuple[Phase, ...]] = _BEFORE
+    phases: ClassVar[tuple[Phase, ...]] = _BOTH
     reads = ("network",)
 
     @override
     def check(self, case: Case) -> Iterator[Finding]:
-        if case.module is None or case.reading is None or not case.reading.finite:
+        if case.upto is not None or case.module is None or case.reading is None or not case.reading.finite:
             return
         trained = {name for name, p in case.module.named_parameters() if p.requires_grad}
         lost = [name for name, norm in case.reading.gradients.items() if norm is None and name in trained]
@@ -78,7 +78,7 @@ class KeepsTensors(Rule):
     """The network does not collect tensors from batch to batch."""
 
     name = "keeps-tensors"
-    phases: ClassVar[tuple[Phase, ...]] = ("before", "during")
+    phases: ClassVar[tuple[Phase, ...]] = _BOTH
     reads = ("network",)
     thresholds: ClassVar[Mapping[str, Threshold]] = {
         "batches": Threshold(3, "batches in a row, each of which leaves tensors behind"),

@@ -126,9 +126,6 @@ class OneBatch(Rule):
                 return None
             module.train()
             head.forward.train()
-            for part in module.modules():
-                if isinstance(part, nn.modules.dropout._DropoutNd):
-                    part.p = 0.0
             optimizer = torch.optim.Adam(params, lr=lr)
             losses: list[float] = []
             end = time.monotonic() + self.limit("seconds")

@@ -11,11 +11,15 @@ from tests.benchmarks.faults.streams import SlowSplit
 from tests.benchmarks.faults.worlds import World, arrays, bundle, images, table, text, vocabulary
 
 
-def network(world: World, shape: tuple[int, ...], outputs: int, **kind: str) -> ll.NetworkSpec:
-    """A plain healthy network of this half."""
-    act = kind.get("act", "relu")
-    layers = [ll.Linear(world.width, activation=act), ll.Linear(world.width, activation=act), ll.Linear(outputs)]
-    return ll.NetworkSpec([ll.Flatten(), *layers] if len(shape) > 1 else layers, input_shape=shape)
+def network(world: World, shape: tuple[int, ...], outputs: int) -> ll.NetworkSpec:
+    """A plain healthy network of this half: dense layers, or convolutions where there are images."""
+    dense = [ll.Linear(world.width, activation=world.act), ll.Linear(world.width, activation=world.act)]
+    layers: list[ll.LayerSpec] = [*dense, ll.Linear(outputs)]
+    if len(shape) == 3 and world.convolves:
+        layers = [ll.Conv2d(12, 3, padding=1, activation=world.act), ll.MaxPool2d(2), ll.Flatten(), *layers[1:]]
+    elif len(shape) > 1:
+        layers = [ll.Flatten(), *layers]
+    return ll.NetworkSpec(layers, input_shape=shape)
 
 
 def cases(world: World) -> list[Trial]:
@@ -137,10 +141,12 @@ def cases(world: World) -> list[Trial]:
         return Setup(ll.NetworkSpec(layers, input_shape=picture), images(w), trains=False)
 
     first = ("linear_1",)
+    first_of_images = ("conv2d_1",) if w.convolves else first
+    last_of_images = (network(w, picture, 10).layers[-1].name,)
     return [
-        Trial("pixels from 0 to 255", lambda: scaled("images", 80.0, 120.0), ("input-scale",), first),
+        Trial("pixels from 0 to 255", lambda: scaled("images", 80.0, 120.0), ("input-scale",), first_of_images),
         Trial("a table in thousands", lambda: scaled("table", 1000.0, 0.0), ("input-scale",), first),
-        Trial("input that is tiny", lambda: scaled("images", 0.002, 0.0), ("input-scale",), first),
+        Trial("input that is tiny", lambda: scaled("images", 0.002, 0.0), ("input-scale",), first_of_images),
         Trial("features of very different size", uneven, ("input-scale",), first),
         Trial("a rare class among images", lambda: rare("images", 0.05), ("class-imbalance", "class-errors")),
         Trial("a rare class in the table", lambda: rare("table", 0.1), ("class-imbalance", "class-errors")),
@@ -152,7 +158,7 @@ def cases(world: World) -> list[Trial]:
         Trial("images with two labels each", contradictions, ("duplicates",)),
         Trial("missing values", holes, ("missing-values", "not-finite")),
         Trial("shuffled labels of images", lambda: shuffled("images"), ("loss-not-decreasing", "overfit", "plateau")),
-        Trial("fewer outputs than classes", few_outputs, ("label-range",), ("linear_3",)),
+        Trial("fewer outputs than classes", few_outputs, ("label-range",), last_of_images),
         Trial("no Flatten before Linear", no_flatten, ("shapes",), ("linear_1", "linear_2")),
         Trial("a layer of the wrong width", wrong_width, ("shapes",), ("odd",)),
         Trial("a vocabulary far too large", large_vocabulary, ("stale-embedding",), ("words",)),

@@ -24,6 +24,8 @@ class World:
         depth: Hidden layers of the deep networks.
         squash: The squashing activation of the deep networks.
         batch: Samples a batch.
+        act: The activation of the plain networks.
+        convolves: Whether the plain networks for images are convolutional.
     """
 
     half: str
@@ -34,10 +36,12 @@ class World:
     depth: int
     squash: str
     batch: int
+    act: str = "relu"
+    convolves: bool = False
 
 
 DEVELOPMENT = World("development", "mnist-sample", "wine", 0, 48, 8, "sigmoid", 32)
-HELD_OUT = World("held-out", "digits", "breast-cancer", 1000, 40, 9, "sigmoid", 24)
+HELD_OUT = World("held-out", "digits", "breast-cancer", 1000, 40, 9, "sigmoid", 24, "leaky_relu", True)
 
 
 @cache
