@@ -1,0 +1,117 @@
+// Samples as points of a plane, close together where the network finds them alike.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { onTheme, readTheme } from "../lib/chart_theme";
+import { f32, i32 } from "../lib/floats";
+import { percent } from "../lib/format";
+import { useLink, useVisible } from "../lib/widget";
+import { featureMapViewer as words } from "../strings/en/feature_map_viewer";
+
+interface Plane {
+  points: Float32Array;
+  targets: Int32Array;
+  layer: string;
+  split: string;
+  explained: number[];
+  classes: string[];
+  step: number;
+}
+
+const AGAIN_MS = 2000;
+const HEIGHT = 380;
+
+/** Asks anew while the run trains: as soon as the last picture is there and a while has passed. */
+export function Embedding({ live, step }: { live: boolean; step: number }) {
+  const link = useLink();
+  const visible = useVisible();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [plane, setPlane] = useState<Plane | null>(null);
+  const [width, setWidth] = useState(0);
+  const [theme, setTheme] = useState(0);
+  const [failed, setFailed] = useState("");
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let current = true;
+    const ask = async () => {
+      try {
+        const { result, buffers } = await link.call("map_of_samples", { count: 500 });
+        if (current) setPlane({ ...result, points: f32(buffers[0]!), targets: i32(buffers[1]!) });
+      } catch (error) {
+        if (current) setFailed((error as { title: string }).title);
+        return;
+      }
+      if (current && live) timer = setTimeout(ask, AGAIN_MS);
+    };
+    if (visible) void ask();
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [link, visible, live, live ? 0 : step]);
+  useEffect(() => {
+    const el = canvas.current!;
+    const observer = new ResizeObserver(() => setWidth(el.parentElement!.clientWidth));
+    observer.observe(el.parentElement!);
+    const off = onTheme(() => setTheme((n) => n + 1));
+    return () => {
+      observer.disconnect();
+      off();
+    };
+  }, []);
+  useEffect(() => {
+    const el = canvas.current;
+    if (!el || !plane || !width) return;
+    const scale = devicePixelRatio || 1;
+    [el.width, el.height] = [width * scale, HEIGHT * scale];
+    const c = el.getContext("2d")!;
+    c.scale(scale, scale);
+    const look = readTheme(el);
+    const n = plane.points.length / 2;
+    const [xs, ys] = [0, 1].map((k) => Array.from({ length: n }, (_, i) => plane.points[2 * i + k]!)) as [number[], number[]];
+    const ends = (v: number[]): [number, number] => [Math.min(...v), Math.max(...v)];
+    const [[x0, x1], [y0, y1]] = [ends(xs), ends(ys)];
+    const X = (x: number) => 16 + ((x - x0) / (x1 - x0 || 1)) * (width - 32);
+    const Y = (y: number) => HEIGHT - 16 - ((y - y0) / (y1 - y0 || 1)) * (HEIGHT - 32);
+    const digits = plane.classes.length > 0 && plane.classes.every((name) => name.length <= 2);
+    c.font = `600 10px ${look.font}`;
+    [c.textAlign, c.textBaseline] = ["center", "middle"];
+    for (let i = 0; i < n; i++) {
+      const kind = Math.max(0, plane.targets[i]!);
+      c.fillStyle = look.series[kind % 8]!;
+      c.globalAlpha = 0.85;
+      if (digits) c.fillText(plane.classes[kind] ?? "", X(xs[i]!), Y(ys[i]!));
+      else dot(c, X(xs[i]!), Y(ys[i]!), kind);
+    }
+  }, [plane, width, theme]);
+  const digits = plane && plane.classes.length > 0 && plane.classes.every((name) => name.length <= 2);
+  return (
+    <div class="emb">
+      <p class="ll-sm ll-soft" style={{ minHeight: "18px" }}>
+        {failed || (plane ? words.embeddingNote(plane.split, plane.layer, percent(plane.explained.reduce((a, b) => a + b, 0), 0)) : words.looking)}
+      </p>
+      <canvas ref={canvas} style={{ width: "100%", height: `${HEIGHT}px` }} role="img" aria-label={words.embeddingLabel((plane?.points.length ?? 0) / 2)} />
+      {plane && !digits && (
+        <div class="keys ll-xs">
+          {plane.classes.slice(0, 16).map((name, i) => (
+            <span key={name}>
+              <i style={{ background: `var(--ll-s${(i % 8) + 1})` }} class={i % 3 === 1 ? "sq" : i % 3 === 2 ? "di" : ""} /> {name}
+            </span>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** A point whose shape tells classes apart as well as its colour. */
+function dot(c: CanvasRenderingContext2D, x: number, y: number, kind: number): void {
+  c.beginPath();
+  if (kind % 3 === 0) c.arc(x, y, 2.6, 0, 7);
+  else if (kind % 3 === 1) c.rect(x - 2.4, y - 2.4, 4.8, 4.8);
+  else {
+    c.moveTo(x, y - 3.4);
+    c.lineTo(x + 3.4, y);
+    c.lineTo(x, y + 3.4);
+    c.lineTo(x - 3.4, y);
+  }
+  c.fill();
+}
