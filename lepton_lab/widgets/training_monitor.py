@@ -124,10 +124,10 @@ class TrainingMonitor(Orders, Widget):
         """
         with self._lock:
             main = self._read(run)
+            main.refresh()
             beside = list(self.compare) if compare is None else [self._read(one).id for one in compare]
-            with self.hold_trait_notifications():
-                self.run_id = main.id
-                self.compare = [i for i in dict.fromkeys(beside) if i != main.id][: MOST_RUNS - 1]
+            self.compare = [i for i in dict.fromkeys(beside) if i != main.id][: MOST_RUNS - 1]
+            self.run_id = main.id
             self._drop_others()
         if isinstance(main.run, Run) and not main.run.state.ended:
             threading.Thread(

@@ -120,7 +120,7 @@ class Reader:
                 return
             self._before = seen
             self._take(self._feed.since(self._cursor))
-            if due:
+            if now - self._looked > _LOOK_S:
                 self._look(now)
 
     def everything(self) -> News:
@@ -267,7 +267,7 @@ class Reader:
             told.content["anew"] = anew
         tables = []
         for name, table in self.tables.items():
-            if not anew and table.total == sent.totals.get(name, 0):
+            if table.total == (0 if anew else sent.totals.get(name, 0)):
                 continue
             level, complete = (table.level, 0) if anew else sent.complete.get(name, (0, 0))
             begin = complete >> (table.level - level)

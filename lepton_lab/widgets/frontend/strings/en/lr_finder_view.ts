@@ -1,0 +1,23 @@
+// All words of the learning-rate finder's front end.
+export const finder = {
+  title: "Which learning rate?",
+  explain: "A copy of the network is trained for a few steps at each rate, from small to large. A good rate lies where the loss falls most steeply.",
+  search: "Search",
+  again: "Search again",
+  cancel: "Cancel",
+  cancelling: "Cancelling …",
+  searching: (n: number) => `${n} rates tried`,
+  cancelled: "Cancelled; the part that was tried is shown",
+  use: (rate: string) => `Use ${rate}`,
+  inUse: (rate: string) => `Learning rate in use: ${rate}`,
+  usual: "Learning rate in use: the optimizer's usual one",
+  suggested: "suggested",
+  pick: "Click on the curve to take another rate.",
+  loss: "Loss",
+  lossUnit: "running mean",
+  axis: "Learning rate",
+  curve: "loss",
+  ready: "No search yet",
+  readyDetail: "Press Search. It takes some seconds, and the network itself is not changed.",
+  failed: "The search ended with an error",
+} as const;
