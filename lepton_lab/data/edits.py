@@ -100,7 +100,7 @@ def _applied(bundle: DataBundle, edit: dict[str, Any]) -> DataBundle:
     if not len(keep):
         if name == "train":
             raise DataError("nothing would be left to train on", where=bundle.name, expected="at least one sample")
-        return _noted(replace(bundle, **{name: None}), edit)
+        return _noted(_with(bundle, name, None), edit)
     rows = torch.from_numpy(keep)
     weights = getattr(split, "weights", None)
     kept = split.resampled(rows=rows, weights=None if weights is None else weights[rows])
@@ -108,7 +108,12 @@ def _applied(bundle: DataBundle, edit: dict[str, Any]) -> DataBundle:
         raise DataError(
             "only one class would be left to train on", where=bundle.name, expected="samples of two classes or more"
         )
-    return _noted(replace(bundle, **{name: kept}), edit)
+    return _noted(_with(bundle, name, kept), edit)
+
+
+def _with(bundle: DataBundle, name: str, split: Split | None) -> DataBundle:
+    changed: dict[str, Any] = {name: split}
+    return replace(bundle, **changed)
 
 
 def _noted(bundle: DataBundle, edit: dict[str, Any]) -> DataBundle:
@@ -140,31 +145,31 @@ def _shared(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     return np.flatnonzero(np.isin(row_hashes(_stored(split)[0]), row_hashes(_stored(other)[0])))
 
 
-def _copies(_: DataBundle, split: Split, __: Mapping[str, Any]) -> Rows:
+def _copies(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     _, first = np.unique(row_hashes(_stored(split)[0]), return_index=True)
     return np.setdiff1d(np.arange(len(split), dtype=np.int64), first)
 
 
-def _conflicting(_: DataBundle, split: Split, __: Mapping[str, Any]) -> Rows:
+def _conflicting(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     x, y = _stored(split)
     _, first, inverse = np.unique(row_hashes(x), return_index=True, return_inverse=True)
     differs = (y != y[torch.from_numpy(first[inverse])]).reshape(len(y), -1).any(1).numpy()
     return np.flatnonzero(np.isin(inverse, np.unique(inverse[differs])))
 
 
-def _blank(_: DataBundle, split: Split, __: Mapping[str, Any]) -> Rows:
+def _blank(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     flat = _stored(split)[0].reshape(len(split), -1)
     return np.flatnonzero(torch.cat([(part == part[:, :1]).all(1) for part in torch.split(flat, 8192)]).numpy())
 
 
-def _not_finite(_: DataBundle, split: Split, __: Mapping[str, Any]) -> Rows:
+def _not_finite(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     x, _y = _stored(split)
     if not x.is_floating_point():
         return np.empty(0, np.int64)
     return np.flatnonzero((~torch.isfinite(x)).reshape(len(x), -1).any(1).numpy())
 
 
-def _rows(_: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
+def _rows(bundle: DataBundle, split: Split, edit: Mapping[str, Any]) -> Rows:
     rows = np.asarray(edit.get("rows", ()), dtype=np.int64).reshape(-1)
     if len(rows) and (rows.min() < 0 or rows.max() >= len(split)):
         raise DataError(

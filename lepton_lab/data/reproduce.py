@@ -52,7 +52,7 @@ def to_python(bundle: DataBundle, *, variable: str = "data") -> str:
 def _implied(key: str, value: Any, first: Any) -> bool:
     """Whether the loader would choose the same by itself."""
     if key == "name":
-        return value == Path(str(first)).name
+        return bool(value == Path(str(first)).name)
     return isinstance(value, (list, tuple, Mapping)) and not value
 
 

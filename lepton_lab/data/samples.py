@@ -169,13 +169,13 @@ def table_rows(bundle: DataBundle, split: str, rows: npt.ArrayLike) -> tuple[lis
     x = stored(bundle.splits[split], rows)
     preprocessing = bundle.preprocessing
     if isinstance(preprocessing, TablePreprocessing):
-        columns, at, back = [], 0, []
+        columns, back, at, offset = [], [], 0, 0
+        onehot = preprocessing.encode == "onehot"
         for column in preprocessing.columns:
-            onehot = preprocessing.encode == "onehot"
             width = column.index_count if onehot and column.kind == "category" else 1
             columns.append(column.name)
-            back.append(_read_back(column, x[:, at : at + width], None if onehot else at))
-            at += width if onehot else column.index_count
+            back.append(_read_back(column, x[:, at : at + width], None if onehot else offset))
+            at, offset = at + width, offset + column.index_count
         return columns, [list(row) for row in zip(*back, strict=True)]
     flat = x.reshape(len(x), -1)[:, :_SHOWN_NUMBERS]
     return [f"x{i + 1}" for i in range(flat.shape[1])], [[f"{v:,.4g}" for v in row] for row in flat.tolist()]

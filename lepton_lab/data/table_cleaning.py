@@ -38,7 +38,7 @@ def join_words(columns: dict[str, pd.Series[Any]], join: Mapping[str, Mapping[st
         kept = list(dict.fromkeys(meant))
         number = {word: i for i, word in enumerate(kept)}
         codes = values.cat.codes.map({-1: -1, **{i: number[word] for i, word in enumerate(meant)}})
-        columns[name] = pd.Series(pd.Categorical.from_codes(codes.to_numpy(), kept), name=name)
+        columns[name] = pd.Series(pd.Categorical.from_codes(codes.to_numpy(), pd.Index(kept)), name=name)
 
 
 def add_marks(

@@ -341,5 +341,5 @@ def _prepare(
             received=f"{size / 2**30:.1f} GiB: {count:,} rows of {width:,} numbers",
             do='Lower max_categories, choose fewer features, or pass encode="indices"',
         )
-    join = preprocessing.join_indices if encode == "indices" else preprocessing.interleave
-    return preprocessing, {part: join(columns) for part, columns in encoded.items()}
+    beside = preprocessing.join_indices if encode == "indices" else preprocessing.interleave
+    return preprocessing, {part: beside(columns) for part, columns in encoded.items()}
