@@ -197,7 +197,9 @@ from .training.linear import LinearRegression as LinearRegression, mean_squared_
 from .widgets import (
     FeatureMapViewer as FeatureMapViewer,
     GradientMonitor as GradientMonitor,
+    LRFinderView as LRFinderView,
     Playground as Playground,
+    TrainingMonitor as TrainingMonitor,
 )
 from .workspace import (
     Feed as Feed,

@@ -1,3 +1,5 @@
 from .feature_map_viewer import FeatureMapViewer as FeatureMapViewer
 from .gradient_monitor import GradientMonitor as GradientMonitor
+from .lr_finder_view import LRFinderView as LRFinderView
 from .playground import Playground as Playground
+from .training_monitor import TrainingMonitor as TrainingMonitor
