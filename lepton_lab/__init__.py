@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _load, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
 __all__ = sorted([*_names, "__version__"])
 
-_WIRED = ("lepton_lab.training", "lepton_lab.recipes", "lepton_lab.workspace")
+_WIRED = ("lepton_lab.training", "lepton_lab.recipes", "lepton_lab.workspace", "lepton_lab.widgets")
 
 
 def __getattr__(name: str) -> Any:
