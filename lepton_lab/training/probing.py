@@ -138,12 +138,14 @@ class Probing:
 
     def after_reading(self, steps: int, seconds: float) -> None:
         """Takes in what has arrived, and plans anew with the present speed."""
+        start = time.perf_counter()
         self.session.keeper.passed(steps, seconds)
         self._settle()
         self.session.collect()
         self.session.tell_cost()
         if self._events is None:
             self._plan(self.engine.progress.step + 1)
+        self.session.keeper.owed(time.perf_counter() - start)
 
     def close(self) -> None:
         """Takes in everything that is on its way."""

@@ -51,35 +51,29 @@ def _rows(
         trainer = Trainer(net(), compile=False, threads=1, **options)  # type: ignore[arg-type]
         return trainer.fit(data, epochs, batch, verbose=0, record=False, slots=Slots(1))
 
-    sides: dict[str, Callable[[], Run]] = {
-        "none": train,
-        "again": train,
-        "standard": lambda: train(probes="standard"),
-        "naive 50": lambda: train(callbacks=[Watch(50)]),
-        "naive 1": lambda: train(callbacks=[Watch(1)]),
-    }
+    def pairs(count: int, **options: object) -> float:
+        """Median ratio of the time with the options to the time without, one right after the other, in turn first."""
+        ratios = []
+        for i in range(count):
+            sides = [train(), train(**options)] if i % 2 == 0 else [train(**options), train()][::-1]
+            ratios.append(sides[1].status.elapsed_s / sides[0].status.elapsed_s)
+            done.append(sides[1])
+        return statistics.median(ratios)
+
+    done: list[Run] = []
     train()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    costs = []
-    for i in range(rounds):
-        order = list(sides) if i % 2 == 0 else list(sides)[::-1]
-        for name in order:
-            done = sides[name]()
-            seconds[name].append(done.status.elapsed_s)
-            if name == "standard":
-                costs.append(done.probes.cost())
-    ratio = {
-        name: statistics.median(b / a for a, b in zip(seconds["none"], values, strict=True))
-        for name, values in seconds.items()
-    }
+    standard = pairs(rounds, probes="standard")
+    costs = [r.probes.cost() for r in done]
+    steps = done[-1].status.step
     last = costs[-1]
+    naive = max(3, rounds // 3)
     return [
-        _row(f'{what}: probes="standard" / none', ratio["standard"], "≤ 1.03"),
-        _row("the same training twice: what the machine itself varies by", ratio["again"]),
+        _row(f'{what}: probes="standard" / none', standard, "≤ 1.03"),
+        _row("the same training twice: what the machine itself varies by", pairs(rounds)),
         _row("share that the budget keeper measured", statistics.median(c.share for c in costs), "≤ 0.03", ""),
-        _row(f"steps between measured ones, {last.measured} of {done.status.step} measured", last.spacing, "", "steps"),
-        _row("naive histograms every 50 steps / none", ratio["naive 50"]),
-        _row("naive histograms every step / none", ratio["naive 1"]),
+        _row(f"steps between measured ones, {last.measured} of {steps} measured", last.spacing, "", "steps"),
+        _row("naive histograms every 50 steps / none", pairs(naive, callbacks=[Watch(50)])),
+        _row("naive histograms every step / none", pairs(naive, callbacks=[Watch(1)])),
     ]
 
 

@@ -87,8 +87,10 @@ def test_the_budget_is_kept_whatever_a_measurement_costs(
             step = at
             if keeper.earliest(step) > step:
                 continue
-        real = cost * noise[i % len(noise)]
-        keeper.paid(step, real)
+        own = cost * noise[i % len(noise)]
+        keeper.paid(step, own)
+        real = keeper.spent - spent
+        assert own <= real <= 1.5 * own + 1e-12
         keeper.passed(1, real + step_seconds)
         spent, dearest, step = spent + real, max(dearest, real), step + 1
     assert keeper.spent == pytest.approx(spent)
