@@ -1,0 +1,132 @@
+// One layer as a card: what it is, what the sample becomes in it, what comes out, what it costs, and what is wrong.
+import { Button, Icon, type IconName } from "../lib/controls";
+import { count, num, percent } from "../lib/format";
+import { Pixels } from "../lib/pixels";
+import { network_builder as words } from "../strings/en/network_builder";
+import { kindOf, useBuilder } from "./context";
+import type { Card, Problem } from "./model";
+import type { Maps } from "./preview";
+import { Inside } from "./stack";
+
+export function CardView({ card }: { card: Card }) {
+  const { state, palette, selection, folded, picture, click, fold } = useBuilder();
+  const problem = state.problem?.path === card.path ? state.problem : null;
+  const chosen = selection.includes(card.path);
+  const block = !!card.lists;
+  const closed = block && folded.has(card.path);
+  const parameters = card.parameters ?? card.expected?.parameters ?? null;
+  const thin = !block && !problem && !parameters && card.kind !== "Opaque";
+  const what = card.what.replace(/^(\w+?)\s/, "$1 ");
+  const glyph = (kindOf(palette, card.kind)?.glyph ?? "grid") as IconName;
+  const maps = card.state === "ok" ? picture?.layers.get(card.path) : undefined;
+  const classes = ["ll-nb-card", thin ? "thin" : "", chosen ? "selected" : "", problem ? "fault" : "", closed ? "closed" : ""];
+  return (
+    <article
+      class={classes.filter(Boolean).join(" ")}
+      data-path={card.path}
+      tabIndex={(selection.length ? selection[selection.length - 1] === card.path : state.layers[0]?.path === card.path) ? 0 : -1}
+      aria-label={`${card.name}, ${what}${problem ? `, ${words.needsFixing}` : card.state === "waits" ? `, ${words.waits(short(card.waits))}` : ""}`}
+      aria-current={chosen ? "true" : undefined}
+      onClick={(event) => {
+        event.stopPropagation();
+        click(card.path, event);
+      }}
+    >
+      <div class="ll-nb-main">
+        <span class="ll-nb-grip" title={words.grip(card.name)}>
+          <Icon name="drag" />
+        </span>
+        {block ? (
+          <button
+            type="button"
+            class="ll-nb-fold"
+            aria-expanded={!closed}
+            aria-label={closed ? words.unfold(card.name) : words.fold(card.name)}
+            onClick={(event) => {
+              event.stopPropagation();
+              fold(card.path, !closed);
+            }}
+          >
+            <Icon name={closed ? "right" : "down"} />
+          </button>
+        ) : (
+          <Icon name={glyph} class="ll-nb-glyph" />
+        )}
+        <div class="ll-nb-who">
+          <div class="ll-nb-name">
+            {card.name}
+            {thin && <span>{what}</span>}
+          </div>
+          {!thin && <div class="ll-nb-what">{what}</div>}
+        </div>
+        <div class="ll-nb-mid">
+          {maps ? <Strip maps={maps} name={card.name} /> : card.state === "waits" && card.waits ? <span class="ll-xs ll-soft">{words.waits(short(card.waits))}</span> : null}
+        </div>
+        <Shape sizes={card.output ?? card.expected?.output ?? null} soft={!card.output} />
+        <div class="ll-nb-cost">
+          {parameters === null ? "" : parameters ? count(parameters) : <span class="ll-soft">0</span>}
+          {!!parameters && !thin && <Share of={parameters} all={state.total.parameters} />}
+        </div>
+      </div>
+      {problem && <Why problem={problem} />}
+      {block && !closed && <Inside card={card} />}
+    </article>
+  );
+}
+
+const short = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+function Share({ of, all }: { of: number; all: number }) {
+  const share = all ? Math.min(1, of / all) : 0;
+  return (
+    <div class="ll-bar" title={words.share(percent(share))}>
+      <i style={{ width: `${Math.max(2, 100 * share)}%` }} />
+    </div>
+  );
+}
+
+export function Shape({ sizes, soft }: { sizes: number[] | null; soft?: boolean }) {
+  return (
+    <div class={`ll-nb-shape ${soft ? "ll-soft" : ""}`} data-shape={sizes?.join("x") ?? ""}>
+      {sizes?.length ? sizes.join("\u2009×\u2009") : sizes ? "1" : ""}
+    </div>
+  );
+}
+
+/** What the sample is after a layer: some maps, a sequence, or a bar code of its values. */
+export function Strip({ maps, name }: { maps: Maps; name: string }) {
+  const what = words.range(maps.kind, maps.n, maps.of, num(maps.low, 2), num(maps.high, 2));
+  const label = words.outputOf(name, what);
+  if (maps.kind === "bars") {
+    return (
+      <div class="ll-nb-bars" role="img" aria-label={label} title={what}>
+        <Pixels data={maps.maps[0]!} width={maps.width} height={1} size={12} />
+      </div>
+    );
+  }
+  return (
+    <div class={`ll-nb-maps ${maps.kind}`} role="img" aria-label={label} title={what}>
+      {maps.maps.map((map, i) => (
+        <Pixels key={i} data={map} width={maps.width} height={maps.height} size={18} />
+      ))}
+    </div>
+  );
+}
+
+function Why({ problem }: { problem: Problem }) {
+  const { order } = useBuilder();
+  return (
+    <div class="ll-nb-why" role="alert">
+      <Icon name="bad" />
+      <p>
+        <strong>{problem.title}</strong>
+      </p>
+      {problem.detail && <p>{problem.detail}</p>}
+      <div class="ll-nb-acts">
+        {problem.fixes.map((fix, i) => (
+          <Button key={fix.label} kind={i === 0 ? "primary" : undefined} label={fix.label} onClick={() => void order({ do: "fix", fix: fix.fix })} />
+        ))}
+      </div>
+    </div>
+  );
+}
