@@ -195,6 +195,7 @@ from .training import (
 )
 from .training.linear import LinearRegression as LinearRegression, mean_squared_error as mean_squared_error
 from .widgets import (
+    DoctorView as DoctorView,
     FeatureMapViewer as FeatureMapViewer,
     GradientMonitor as GradientMonitor,
     LRFinderView as LRFinderView,
