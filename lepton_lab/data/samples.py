@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,7 +195,8 @@ def _read_back(column: FittedColumn, values: Tensor, offset: int | None) -> list
     numbers = [float(v) * column.scale + column.mean for v in values[:, 0]]
     if column.kind == "date":
         return [str(np.datetime64(int(column.newest - 86400 * v), "s").astype("datetime64[D]")) for v in numbers]
-    return [f"{v:,.6g}" for v in numbers]
+    digits = max(0, 5 - math.floor(math.log10(max(column.scale, 1e-30))))  # what float32 keeps of a scaled number
+    return [f"{round(v, digits) + 0.0:,.6g}" for v in numbers]
 
 
 def mirror_facts(bundle: DataBundle, looked_at: int = 2000) -> tuple[str, float, float] | None:

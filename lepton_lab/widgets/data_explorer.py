@@ -215,7 +215,8 @@ class DataExplorer(Widget):
         data = self._data
         if data is None:
             return None
-        sheet = f'<img alt="Samples of {escape(data.name)}" src="{_sheet(data)}">' if form_of(data) == "image" else ""
+        drawn = form_of(data) == "image" and data.train.tensors() is not None  # reading files would hold a cell up
+        sheet = f'<img alt="Samples of {escape(data.name)}" src="{_sheet(data)}">' if drawn else ""
         return f"{sheet}<pre>{escape(data.summary())}</pre>"
 
     def released(self) -> None:

@@ -63,9 +63,11 @@ def split_options(bundle: DataBundle) -> dict[str, Any]:
     total = sum(counts.values())
 
     def given(name: str, pool: int) -> bool:
-        """Whether a split came with the data: nobody asked for a share, and it is not the usual one."""
+        """Whether a split came with the data: it is there, and is not the share that was asked for."""
         count = counts.get(name, 0)
-        return args.get(name) is None and count > 0 and abs(count - usual * pool) > max(2, 0.02 * count)
+        share = args.get(name)
+        wanted = usual * pool if share is None else share * pool if share < 1 else share
+        return count > 0 and abs(count - wanted) > max(2, (0.15 if bundle.edits else 0.02) * count)
 
     own_test = given("test", total)
     pool = total - (counts.get("test", 0) if own_test else 0)

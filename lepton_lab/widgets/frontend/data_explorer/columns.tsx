@@ -1,6 +1,6 @@
 // A table's columns: type, missing values, how values are spread, what they tell of the target, what to clean.
 import { Button, Icon, Progress } from "../lib/controls";
-import { count, num, percent } from "../lib/format";
+import { count, percent } from "../lib/format";
 import { data_explorer as t } from "../strings/en/data_explorer";
 import { type Column, type Overview, type Table, suggestions } from "./model";
 
@@ -117,7 +117,7 @@ function ColumnRows(props: { column: Column; target: string; only: boolean; wait
                 <line x1="0" x2="48" y1="5" y2="5" />
                 <circle class={column.tells > 0.95 ? "bad" : ""} cx={3 + 42 * column.tells} cy="5" r="3" />
               </svg>
-              <span>{num(column.tells, 2)}</span>
+              <span>{column.tells.toFixed(2)}</span>
             </div>
           )}
         </td>

@@ -119,6 +119,7 @@ function App() {
       order={order}
       onMake={askReport}
       onClass={showClass}
+      beside={!rowsShown}
     />
   );
   return (

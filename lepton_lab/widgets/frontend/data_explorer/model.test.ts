@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Column, NOTHING, type Step, caption, cut, extremes, scaleTop, suggestions, toSettings, toSteps } from "./model";
+import { type Column, NOTHING, type Step, caption, cut, extremes, headline, scaleTop, suggestions, toSettings, toSteps } from "./model";
 
 describe("augmentation", () => {
   it("goes from settings to steps and back", () => {
@@ -54,5 +54,16 @@ describe("suggested cleaning", () => {
       ["leave_out", "a"],
       ["join", "b"],
     ]);
+  });
+});
+
+describe("headlines", () => {
+  it("are the first sentence, or what stands before a list", () => {
+    expect(headline({ message: "3 of 9 images cannot be read and were left out: train/7/broken-0.png: the file is empty; two more.", suggestion: "Replace them." })).toEqual([
+      "3 of 9 images cannot be read and were left out",
+      "train/7/broken-0.png: the file is empty; two more. Replace them.",
+    ]);
+    expect(headline({ message: "12 samples of test also in train.", suggestion: "" })).toEqual(["12 samples of test also in train", ""]);
+    expect(headline({ message: "Images differ in size. All are brought to one.", suggestion: "" })[0]).toBe("Images differ in size");
   });
 });

@@ -220,3 +220,21 @@ export function suggestions(columns: readonly Column[]): [string, string][] {
   }
   return found;
 }
+
+const IN_COLUMNS = new Set(["leaking_feature", "missing_values", "id_column", "constant_column", "empty_column", "free_text", "many_categories", "constant_feature"]);
+
+/** Whether a finding is told beside its column too. */
+export const aboutColumns = (code: string): boolean => IN_COLUMNS.has(code);
+
+const LONG = 80;
+
+/** What was found, and the rest: a message's first sentence, or what stands before a list. */
+export function headline(finding: Pick<Finding, "message" | "suggestion">): [string, string] {
+  const { message, suggestion } = finding;
+  let at = message.search(/\.\s+[A-Z]/);
+  const list = message.indexOf(": ");
+  if (message.length > LONG && list > 0 && (at < 0 || list < at)) at = list;
+  const title = at > 0 ? message.slice(0, at) : message.replace(/\.$/, "");
+  const rest = at > 0 ? message.slice(at + 2) : "";
+  return [title, [rest, suggestion].filter(Boolean).join(" ")];
+}

@@ -5,7 +5,7 @@ import { u8 } from "../lib/floats";
 import { count, percent } from "../lib/format";
 import { useLink, useRoot } from "../lib/widget";
 import { data_explorer as t } from "../strings/en/data_explorer";
-import { type Finding, type Overview, type Report, type Shown, extremes } from "./model";
+import { type Finding, type Overview, type Report, type Shown, aboutColumns, extremes, headline } from "./model";
 import { type Pictured, Rows, Sample } from "./samples";
 
 type Order = (op: string, args?: Record<string, unknown>) => Promise<unknown>;
@@ -30,6 +30,8 @@ export function ReportPane(props: {
   order: Order;
   onMake: () => void;
   onClass: (name: string) => void;
+  /** Whether the columns are on screen, with what was found in them. */
+  beside: boolean;
 }) {
   const { about, report, job, order } = props;
   const [open, setOpen] = useState<number | null>(null);
@@ -55,9 +57,9 @@ export function ReportPane(props: {
       </section>
     );
   }
-  const { findings } = report.content;
-  const decide = findings.filter((f) => f.severity !== "info").length;
-  const even = about.balanceable && !findings.some((f) => f.code === "imbalanced_classes" && f.remedy);
+  const findings = report.content.findings.map((finding, at) => ({ finding, at })).filter(({ finding }) => !props.beside || !aboutColumns(finding.code));
+  const decide = findings.filter(({ finding }) => finding.severity !== "info").length;
+  const even = about.balanceable && !findings.some(({ finding }) => finding.code === "imbalanced_classes" && finding.remedy);
   const shown = all ? findings : findings.slice(0, FEW);
   return (
     <section class="ll-de-rep" aria-label={t.report}>
@@ -66,14 +68,14 @@ export function ReportPane(props: {
         <span class="ll-soft ll-sm">{t.counted(decide, findings.length - decide + (even ? 1 : 0))}</span>
       </div>
       <ul>
-        {shown.map((finding, i) => (
+        {shown.map(({ finding, at }) => (
           <FindingRow
-            key={`${finding.code}${i}`}
-            at={i}
+            key={at}
+            at={at}
             finding={finding}
             buffers={report.buffers}
-            open={open === i}
-            onOpen={() => setOpen(open === i ? null : i)}
+            open={open === at}
+            onOpen={() => setOpen(open === at ? null : at)}
             order={order}
           />
         ))}
@@ -84,16 +86,9 @@ export function ReportPane(props: {
   );
 }
 
-/** The first sentence of a message is what happened; the rest explains. */
-function parts(finding: Finding): [string, string] {
-  const at = finding.message.search(/\.\s+[A-Z]/);
-  const [title, rest] = at > 0 ? [finding.message.slice(0, at), finding.message.slice(at + 2)] : [finding.message.replace(/\.$/, ""), ""];
-  return [title, [rest, finding.suggestion].filter(Boolean).join(" ")];
-}
-
 function FindingRow(props: { at: number; finding: Finding; buffers: Uint8Array[]; open: boolean; onOpen: () => void; order: Order }) {
   const { finding, open } = props;
-  const [title, detail] = parts(finding);
+  const [title, detail] = headline(finding);
   const icon = { error: "bad", warning: "warn", info: "ok" } as const;
   const { beside } = finding;
   const bytes = beside.buffer !== undefined ? props.buffers[beside.buffer] : undefined;

@@ -49,7 +49,7 @@ export function SampleGrid(props: { data: Pictured<Samples>; prepared: boolean; 
               <span>{group.name}</span>
             </div>,
             pictured ? (
-              <div class="im" key={`i${g}`}>
+              <div class={group.rows.length < 9 ? "im few" : "im"} key={`i${g}`}>
                 {group.rows.map((row, i) =>
                   props.onPick ? (
                     <button type="button" key={row} aria-label={t.preview(group.name, i + 1)} title={t.sample(group.name, i + 1)} onClick={() => props.onPick?.(row)}>

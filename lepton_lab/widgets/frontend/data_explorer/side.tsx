@@ -112,8 +112,10 @@ function SplitPane({ about, order, busy }: { about: Overview; order: Order; busy
         {(["train", "valid", "test"] as const).map((name) =>
           now[name] ? (
             <div key={name}>
-              <i class={`k-${name}`} />
-              <dt>{t.splitName[name]}</dt>
+              <dt>
+                <i class={`k-${name}`} />
+                {t.splitName[name]}
+              </dt>
               <dd>{count(now[name]!)}</dd>
               <dd>{percent(now[name]! / Math.max(1, all), 0)}</dd>
             </div>
