@@ -214,7 +214,7 @@ def _packed(
                 newest[name] = {**told, "buffer": first + len(buffers)}
                 buffers += inner
     content = {
-        **rows.content(), **reader.about(), "to": cursor, "generation": str(generation), "histograms": newest,
+        **rows.content(), **reader.about(), "until": cursor, "generation": str(generation), "histograms": newest,
         "first": first,
     }  # fmt: skip
     return content, buffers

@@ -202,7 +202,7 @@ class Playground(Widget):
             self._tell()
         elif count > known or state != self._shown:
             self._sent, self._shown = (generation, count), state
-            content = {**state, "from": known, "to": count, "generation": generation}
+            content = {**state, "from": known, "until": count, "generation": generation}
             self.push("rows", content, [r[known:] for r in rows])
         self._ask()
 

@@ -76,7 +76,7 @@ def test_catching_up_brings_columns_sizes_cost_and_histograms(wire, open_view):
     wanted = run.probes.series("grad_norm")
     sent = answer.array(1 + names.index("grad_norm")).reshape(len(steps), 2)
     assert sent[-1].tolist() == wanted.values[-1].tolist()
-    assert about["to"] == len(run.probes)
+    assert about["until"] == len(run.probes)
     assert about["sizes"] == {"linear_1": 56, "linear_2": 18}
     assert about["cost"]["measured"] == len(run.probes)
     hist = about["histograms"]["grad_hist"]
@@ -104,7 +104,7 @@ def test_only_what_is_new_is_sent_and_nothing_while_nobody_looks(wire, open_view
     last = log.measurements()[0][-1]
     log.append(Measurement(last.step + 1, last.epoch, last.layout, last.values * 0 + 0.5))
     message = wire.wait(lambda: [m for m in wire.of("rows") if m.content["from"] == before])[0]
-    assert message.content["to"] == before + 1
+    assert message.content["until"] == before + 1
     assert message.array(0, np.float64).tolist() == [last.step + 1]
     assert message.array(1)[0] == 0.5
     view.look(False)
@@ -162,3 +162,14 @@ def test_the_still_shows_vanishing_in_blue_and_healthy_in_grey():
     assert picture.count("<rect") >= 2
     assert "linear_1" in picture
     assert "<script" not in picture
+
+
+def test_streams_are_addressed_to_every_view(wire, open_view, fast_pump):
+    run = trained()
+    widget = GradientMonitor(run)
+    open_view(widget).look()
+    wire.wait(lambda: widget._sent.get("run"))
+    last = run.probes.measurements()[0][-1]
+    run.probes.append(Measurement(last.step + 1, last.epoch, last.layout, last.values))
+    message = wire.wait(lambda: wire.of("rows"))[0]
+    assert "to" not in message.content  # it would name the one view that listens

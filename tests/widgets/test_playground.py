@@ -118,7 +118,7 @@ def test_it_trains_pauses_steps_and_begins_anew(play, wire, fast_pump):
     view.ok("play")
     late = wire.wait(lambda: [m for m in wire.of("portrait") if m.content["step"] > 50])[-1]
     assert bytes(late.buffers[0]) != bytes(first.buffers[0])
-    assert wire.wait(lambda: [m for m in wire.of("rows") if m.content["to"] > 3])
+    assert wire.wait(lambda: [m for m in wire.of("rows") if m.content["until"] > 3])
     view.ok("pause")
     wire.wait(lambda: widget._lessons.state()["state"] == "paused")
     before = widget._lessons.state()["step"]

@@ -26,7 +26,7 @@ export function Ridges(props: { histograms: (Histogram | null)[]; layers: readon
   const signed = first ? positions(first.edges).signed : false;
   const [low, high] = signed ? [0, (first?.edges.length ?? 2) - 1] : [-12, 2];
   const X = (v: number) => 2 + ((Math.min(high, Math.max(low, v)) - low) / (high - low)) * (width - 4);
-  const marks: [number, string][] = signed && first ? signedTicks(first.edges) : [-12, -9, -6, -3, 0].map((v) => [v, exponent(v)]);
+  const marks: [number, string][] = signed && first ? signedTicks(first.edges) : (width < 220 ? [-12, -8, -4, 0] : [-12, -9, -6, -3, 0]).map((v) => [v, exponent(v)]);
   return (
     <div class="ll-plot" ref={ref} style={{ height: `${height + AXIS_PX}px` }}>
       {width > 0 && (

@@ -11,7 +11,7 @@ function series(readings: (Readings | null)[], quantity: string, layer: string, 
   const out: Series[] = [];
   readings.forEach((one, side) => {
     const found = one?.curve(quantity, layer);
-    if (one && found) out.push({ ...found, color: (color || side + 1) as Series["color"], split: side ? "valid" : "train", name: readings[1] ? `${name} ${one.name}`.trim() : name, group: one.name });
+    if (one && found) out.push({ ...found, color: (color || side + 1) as Series["color"], split: side ? "valid" : "train", name: readings[1] && !color ? one.name : name, group: one.name });
   });
   return out;
 }

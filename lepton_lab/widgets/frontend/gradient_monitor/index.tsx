@@ -97,7 +97,7 @@ function App() {
         <span class="ll-grow" />
         {cost && cost.measured > 0 && (
           <span class="ll-sm ll-soft ll-nowrap" title={words.costTitle(count(cost.measured), count(cost.spacing))}>
-            {words.cost(percent(cost.share), cost.budget === null ? null : percent(cost.budget, 0))}
+            {words.cost(percent(cost.share), cost.budget === null ? null : percent(cost.budget, 0), cost.budget !== null && cost.share > cost.budget)}
           </span>
         )}
       </div>
@@ -121,10 +121,10 @@ function App() {
     const histograms = at >= 0 && past ? [past.run, past.against] : [main.histograms[view.hist] ?? null, against?.histograms[view.hist] ?? null];
     const heat = words.heat[mode];
     const rooted = mode === "gradients" && main.perWeight;
-    const told = layers.map((name, i) => ({ name, i, kind: trouble(name) }));
-    const troubled = (kind: string) => told.filter((t) => t.kind === kind).map((t) => t.i);
+    const told = layers.map((name) => ({ name, kind: trouble(name) }));
+    const troubled = (kind: string) => found.flatMap((one, i) => (one === kind ? [i] : []));
     const named = (numbers: number[]) =>
-      stretches(numbers).map(([a, b]) => (a === b ? layers[a]! : words.through(layers[a]!, layers[b]!))).join(words.and);
+      stretches(numbers).map(([a, b]) => (a === b ? owners[a]! : words.through(owners[a]!, owners[b]!))).join(words.and);
     const [vanishing, exploding] = [troubled("vanishing"), troubled("exploding")];
     const worst = vanishing.length
       ? `${words.vanishTitle(named(vanishing))}.`

@@ -6,7 +6,7 @@ const view = (values: number[], kind: typeof Float32Array | typeof Float64Array 
 function part(steps: number[], values: number[], more: Partial<Part> = {}): [Part, DataView[]] {
   const base: Part = {
     columns: [{ quantity: "grad_norm", labels: ["a", "b"] }],
-    first: 0, to: steps.length, generation: "1", state: "running", step: 1, probes: ["standard"], histograms: {},
+    first: 0, until: steps.length, generation: "1", state: "running", step: 1, probes: ["standard"], histograms: {},
     cost: { share: 0.01, budget: 0.03, measured: 1, spacing: 1 }, sizes: { a: 100, b: 100 },
   };
   return [{ ...base, ...more }, [view(steps, Float64Array), view(values)]];
@@ -16,12 +16,12 @@ describe("readings", () => {
   it("grow by cursor and ask again where something is missing", () => {
     const readings = new Readings();
     expect(readings.take(...part([1, 2], [1, 2, 3, 4]))).toBe(true);
-    expect(readings.take(...part([3], [5, 6], { from: 2, to: 3 }))).toBe(true);
+    expect(readings.take(...part([3], [5, 6], { from: 2, until: 3 }))).toBe(true);
     expect(Array.from(readings.curve("grad_norm", "b")!.y)).toEqual([2, 4, 6]);
-    expect(readings.take(...part([3], [5, 6], { from: 2, to: 3 }))).toBe(true); // seen already
+    expect(readings.take(...part([3], [5, 6], { from: 2, until: 3 }))).toBe(true); // seen already
     expect(readings.rows).toHaveLength(3);
-    expect(readings.take(...part([9], [5, 6], { from: 7, to: 8 }))).toBe(false);
-    const other = { from: 3, to: 4, columns: [{ quantity: "grad_norm", labels: ["b", "a"] }] };
+    expect(readings.take(...part([9], [5, 6], { from: 7, until: 8 }))).toBe(false);
+    const other = { from: 3, until: 4, columns: [{ quantity: "grad_norm", labels: ["b", "a"] }] };
     expect(readings.take(...part([4], [1, 1], other))).toBe(false);
   });
 

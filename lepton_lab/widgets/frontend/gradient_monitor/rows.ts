@@ -19,7 +19,8 @@ export interface Part {
   columns: { quantity: string; labels: string[] }[];
   first: number;
   from?: number;
-  to: number;
+  /** (`to` would be a view's address.) */
+  until: number;
   generation: string;
   state: string;
   step: number;
@@ -44,7 +45,7 @@ export class Readings {
 
   /** Takes a part in; false where it does not follow on what is here, so that all must be fetched again. */
   take(part: Part, buffers: DataView[]): boolean {
-    if (part.from !== undefined && part.to <= this.cursor && part.to !== part.from) return true;
+    if (part.from !== undefined && part.until <= this.cursor && part.until !== part.from) return true;
     if (part.from !== undefined && part.from !== this.cursor) return false;
     for (const column of part.columns) {
       const known = this.labels[column.quantity];
@@ -61,7 +62,7 @@ export class Readings {
     for (const [name, told] of Object.entries(part.histograms)) {
       this.histograms[name] = { ...told, values: f32(buffers[told.buffer]!) };
     }
-    this.cursor = part.to;
+    this.cursor = part.until;
     this.about = { state: part.state, step: part.step, cost: part.cost, probes: part.probes };
     if (part.name !== undefined) this.name = part.name;
     if (part.sizes) this.sizes = part.sizes;

@@ -97,7 +97,7 @@ function App() {
     setState(content);
     const now = rows.current;
     if (content.generation !== now.generation || content.from > now.epochs.length) return void fetchAll().catch(() => undefined);
-    if (content.to <= now.epochs.length) return undefined;
+    if (content.until <= now.epochs.length) return undefined;
     const [epochs, loss, held] = buffers.map((b) => Array.from(f64(b))) as [number[], number[], number[]];
     const cut = content.from;
     rows.current = {
@@ -119,7 +119,7 @@ function App() {
   }, [curve]);
 
   if (!about || !state) return <div class="pg" style={{ minHeight: "480px" }} aria-busy="true" />;
-  const running = state.state === "running" || state.state === "starting";
+  const running = ["queued", "starting", "running"].includes(state.state);
   const few = new Set(points.y).size < 2 || points.y.length < 4 ? words.few : "";
   const generate = (next: typeof form) => {
     setForm(next);

@@ -6,7 +6,8 @@ export const gradientMonitor = {
   none: "no other run",
   show: "Show",
   modes: { gradients: "Gradients", weights: "Weights", activations: "Activations" },
-  cost: (share: string, limit: string | null) => (limit ? `costs ${share} of step time, limit ${limit}` : `costs ${share} of step time, no limit`),
+  cost: (share: string, limit: string | null, over: boolean) =>
+    limit === null ? `costs ${share} of step time, no limit` : `costs ${share} of step time, limit ${limit}${over ? ": waits until it is kept" : ""}`,
   costTitle: (measured: string, spacing: string) => `${measured} steps were measured; at present every ${spacing} steps or rarer, to stay within the limit`,
   layer: "Layer",
   order: "first to last",
@@ -24,12 +25,12 @@ export const gradientMonitor = {
   dots: {
     gradients: { title: "Update ÷ weight", detail: "per step, log scale" },
     weights: { title: "Typical weight", detail: "RMS, log scale" },
-    activations: { title: "Stuck outputs", detail: "saturated, else dead; share" },
+    activations: { title: "Stuck outputs", detail: "share saturated or dead" },
   },
   atStep: (step: string) => `At step ${step}`,
   legend: {
-    gradients: { low: "1e-9, vanishing", high: "1, exploding", healthy: "healthy, 1e-4 to 1e-1" },
-    weights: { low: "1e-8, hardly moves", high: "1, jumps", healthy: "healthy, 1e-4 to 1e-2; about 1e-3 is usual" },
+    gradients: { low: "1e-9, vanishing", high: "1, exploding", healthy: "healthy, 1e-4 to 1e-1; update ÷ weight about 1e-3:" },
+    weights: { low: "1e-8, hardly moves", high: "1, jumps", healthy: "healthy, 1e-4 to 1e-2, about 1e-3:" },
     activations: { low: "1e-6, all alike", high: "1e4, growing", healthy: "healthy, 1e-2 to 10" },
   },
   source: "Source of the band: CS231n, ratio of updates to weights",
