@@ -11,6 +11,8 @@ import { type Pictured, Sample } from "./samples";
 type Order = (op: string, args?: Record<string, unknown>) => Promise<unknown>;
 type Preview = Shown & { drawn: Record<string, number>[][]; label: string };
 
+const SETTLE_MS = 150; // a key that is held down moves a slider many times
+
 interface Knob {
   name: Exclude<Transform, "mirror">;
   max: (side: number) => number;
@@ -31,16 +33,31 @@ export function AugmentPane({ about, row, mirror, order }: { about: Overview; ro
   const chosen = JSON.stringify(about.augmentation);
   const [settings, setSettings] = useState<Settings>(() => toSettings(about.augmentation, side));
   const [seed, setSeed] = useState(1);
-  const on = about.augmentation.length > 0;
+  const [turned, setTurned] = useState<boolean | null>(null);
+  const on = turned ?? about.augmentation.length > 0;
+  const mine = useRef({ waiting: false, timer: 0, version: 0 });
   useEffect(() => {
+    // an answer to an earlier move must not pull the slider back from where it is by now
+    if (mine.current.waiting || about.version < mine.current.version) return;
+    setTurned(null);
     const steps = JSON.parse(chosen) as Step[];
     if (steps.length) setSettings(toSettings(steps, side));
-  }, [chosen, side]);
+  }, [chosen, side, about.version]);
+  useEffect(() => () => clearTimeout(mine.current.timer), []);
   const steps = toSteps(settings, side);
   const found = usePreview(steps, row, seed, about.version);
   const choose = (next: Settings, turnedOn = on) => {
     setSettings(next);
-    if (turnedOn || on) void order("augment", { steps: turnedOn ? toSteps(next, side) : [] });
+    if (!turnedOn && !on) return;
+    setTurned(turnedOn);
+    const now = mine.current;
+    clearTimeout(now.timer);
+    now.waiting = true;
+    now.timer = window.setTimeout(() => {
+      now.waiting = false;
+      now.version = about.version + 1;
+      void order("augment", { steps: turnedOn ? toSteps(next, side) : [] });
+    }, SETTLE_MS);
   };
   const knobs = KNOBS.filter((knob) => knob.name !== "colour" || about.shape[0] === 3);
   const lossy = mirror && mirror[1] - mirror[2] > 0.2;

@@ -23,6 +23,9 @@ interface Job {
 
 const LOADS = ["split", "clean", "read", "remedy"];
 
+/** What a report is about: while it is the same, the old one stays until the new one is there. */
+const what = (about: Overview) => JSON.stringify([about.name, about.counts, about.target]);
+
 function App() {
   const link = useLink();
   const order = useOrder();
@@ -41,6 +44,7 @@ function App() {
   const [view, setView] = useState<"columns" | "rows">("columns");
   const [row, setRow] = useState<number | null>(null);
   const [lit, setLit] = useState("");
+  const shown = useRef("");
   const newest = useRef(version);
   newest.current = version;
   const fail = (failure: unknown) => root.dispatchEvent(new CustomEvent("ll-failure", { detail: failure }));
@@ -60,9 +64,13 @@ function App() {
       setAbout(result);
       if (!result) return;
       if (!(split in result.counts)) setSplit("train");
-      setTable(null);
+      const same = what(result) === shown.current;
+      shown.current = what(result);
+      if (!same) {
+        setTable(null);
+        setReport(null);
+      }
       if (result.table) void askColumns();
-      setReport(null);
       askReport();
     }, fail);
     return () => {
