@@ -66,6 +66,7 @@ class Layers:
         owners: Labels of the parts that have parameters of their own, in the order of the forward pass.
         owner_of: For each parameter the number of its part in `owners`.
         classes: Names of the classes; empty where there are none.
+        closed: Beginnings of paths into parts that the user compiled, where no hook may hang.
         device: Where the module is.
     """
 
@@ -78,6 +79,7 @@ class Layers:
     owner_of: list[int]
     device: torch.device
     classes: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     ordered: bool = False
     _separator: str = "."
     _owner_paths: list[str] = field(default_factory=list)
@@ -93,8 +95,11 @@ class Layers:
             classes: Names of the classes.
         """
         watched: list[Layer] = []
+        compiled = tuple(f"{path}." for path, part in module.named_modules() if path and hasattr(part, "_orig_mod"))
         for path, part in module.named_modules():
-            if _is_watched(path, part):
+            if path.startswith(compiled):
+                continue  # a hook in there would make torch compile again, to other code
+            if _is_watched(path, part) or f"{path}." in compiled:
                 limits = _limits_of(part)
                 label = path.replace(".", separator) or type(part).__name__
                 watched.append(Layer(path, label, part, limits, isinstance(part, _NEVER_NEGATIVE), len(watched)))
@@ -110,6 +115,7 @@ class Layers:
             owner_of=[],
             device=next((p.device for _, p in named), torch.device("cpu")),
             classes=tuple(str(c) for c in classes),
+            closed=compiled,
             _separator=separator,
         )
         layers._set_owners(paths)
@@ -204,6 +210,8 @@ def units_axis(module: nn.Module, output: Tensor, before: int) -> int:
 
 def _is_watched(path: str, part: nn.Module) -> bool:
     if isinstance(part, _PASSES_ON) or type(part).__name__ in _OWN or isinstance(part, nn.modules.loss._Loss):
+        return False
+    if path and part._compiled_call_impl is not None:
         return False
     if isinstance(part, nn.MultiheadAttention | nn.RNNBase):
         return True

@@ -33,7 +33,7 @@ def feature_maps(
     """What each layer puts out for some samples, with the weights of this moment, also while the run trains.
 
     Args:
-        run_or_module: A run, or a module that nobody trains.
+        run_or_module: A run, or a module that nobody trains; of a stored run `stored.revived()`.
         samples: Prepared samples as a tensor (N, …), or raw ones as an array, which the run prepares.
         layers: Names or paths of the layers that are wanted; None for all.
 

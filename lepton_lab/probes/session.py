@@ -49,6 +49,8 @@ class Watch:
         try:
             if not layers.ordered:
                 for path, part in [(w.path, w.module) for w in layers.watched] + layers.owner_modules():
+                    if path.startswith(layers.closed):
+                        continue
                     self._hook(part, lambda *_, path=path: self._called.append(path))
             if self.wants_sums or self.observers:
                 for layer in layers.watched:

@@ -156,6 +156,29 @@ def test_a_module_that_the_user_compiled_is_looked_at_without_its_compiled_code(
         np.testing.assert_allclose(a.values[0], b.values[0], rtol=1e-5)
 
 
+def test_a_part_that_the_user_compiled_is_watched_from_outside(fit, same) -> None:
+    class Part(nn.Module):
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self._orig_mod = module
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert not self.training or hooks_of(self._orig_mod) == 0
+            return self._orig_mod(x)
+
+    def net() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(Part(nn.Sequential(nn.Linear(8, 8), nn.ReLU())), nn.Linear(8, 3))
+
+    plain, probed, data = net(), net(), data_for("mlp")
+    fit(plain, data)
+    ordered = [PROBES[name]() for name in ("act_mean", "grad_norm", "act_hist", "dead")]
+    run = fit(probed, data, probes=ordered)
+    assert same(plain, probed)
+    assert run.probes.series("act_mean").labels == ("0", "1")
+    assert run.probes.series("grad_norm").labels == ("0._orig_mod.0", "1")
+
+
 def test_nothing_is_left_after_a_failure(fit) -> None:
     class Breaks(nn.Module):
         def __init__(self) -> None:
