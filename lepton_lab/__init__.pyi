@@ -201,6 +201,7 @@ from .widgets import (
     LRFinderView as LRFinderView,
     Playground as Playground,
     TrainingMonitor as TrainingMonitor,
+    Workbench as Workbench,
 )
 from .workspace import (
     Feed as Feed,

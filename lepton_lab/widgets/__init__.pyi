@@ -4,3 +4,4 @@ from .gradient_monitor import GradientMonitor as GradientMonitor
 from .lr_finder_view import LRFinderView as LRFinderView
 from .playground import Playground as Playground
 from .training_monitor import TrainingMonitor as TrainingMonitor
+from .workbench import Workbench as Workbench

@@ -1,0 +1,123 @@
+// The whole path in one frame. Synced: tab, settings, state, parts. Never synced: which tabs were looked at.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Empty, Icon, Strip, Tabs } from "../lib/controls";
+import type { Failure } from "../lib/link";
+import { useHost, useLink, useOrder, useTrait, widget } from "../lib/widget";
+import { workbench as t } from "../strings/en/workbench";
+import { Choose } from "./choose";
+import { Settings } from "./settings";
+import type { State, Tab } from "./state";
+import { mark, TABS } from "./state";
+import css from "./workbench.css";
+
+/** Other widgets of the kernel, drawn here; they stay when their tab is left, hidden and silent. */
+function Parts({ tab }: { tab: Tab }) {
+  const link = useLink();
+  const host = useHost();
+  const [parts] = useTrait<Partial<Record<Tab, string[]>>>("parts");
+  const place = useRef<HTMLDivElement>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const refs = (parts[tab] ?? []).join(" ");
+  const failed = (error: unknown) => {
+    const known = error as Partial<Failure> | null;
+    setFailure(known?.title ? (known as Failure) : { title: t.noParts, detail: String(error), fix: "" });
+  };
+  useEffect(() => void link.call("open_tab", { tab }).catch(failed), [link, tab]);
+  useEffect(() => {
+    const gone = new AbortController();
+    const show = async () => {
+      for (const ref of refs.split(" ").filter(Boolean)) {
+        const part = await host!.getWidget(ref);
+        if (gone.signal.aborted || !place.current) return;
+        const el = document.createElement("div");
+        place.current.append(el);
+        await part.render({ el, signal: gone.signal });
+      }
+    };
+    show().catch((error) => gone.signal.aborted || failed(error));
+    return () => {
+      gone.abort();
+      place.current?.replaceChildren();
+    };
+  }, [host, refs]);
+  return (
+    <>
+      {failure && (
+        <Strip kind="danger" title={failure.title} detail={[failure.detail, failure.fix].join(" ")} onClose={() => setFailure(null)} />
+      )}
+      <div ref={place} />
+      {parts[tab]?.length === 0 && <Empty title={t.hint.train} detail={t.hint.trainDetail} />}
+    </>
+  );
+}
+
+function Mark({ tab, state }: { tab: Tab; state: State }) {
+  const found = mark(tab, state);
+  if (found.kind === "none") return null;
+  if (found.kind === "live") {
+    return (
+      <>
+        <span class="ll-dot" />
+        <span class="ll-sr">{t.training}</span>
+      </>
+    );
+  }
+  return (
+    <>
+      <Icon name={found.kind} class={`ll-mark ${found.kind}`} />
+      <span class="ll-sr">{found.kind === "ok" ? t.fine : t.mend(found.reason)}</span>
+    </>
+  );
+}
+
+function App() {
+  const [tab, setTab] = useTrait<Tab>("tab");
+  const [project] = useTrait<string>("project");
+  const [state] = useTrait<State>("state");
+  const order = useOrder();
+  const [seen, setSeen] = useState<readonly Tab[]>([tab]);
+  const [starting, setStarting] = useState(false);
+  useEffect(() => setSeen((before) => (before.includes(tab) ? before : [...before, tab])), [tab]);
+  const start = async () => {
+    setStarting(true);
+    await order("start");
+    setStarting(false);
+  };
+  const needsData = state.data === null;
+  return (
+    <section class="ll-frame ll-wb" aria-label={t.name(project)}>
+      <header class="ll-head">
+        <Tabs
+          label={t.tablist}
+          value={tab}
+          onChange={setTab}
+          tabs={TABS.map((value) => ({ value, label: t.tabs[value], mark: <Mark tab={value} state={state} /> }))}
+        />
+        <div class="ll-context">
+          <b>{project}</b>
+          <span class="data">{state.data ? t.samples(state.data.name, state.data.samples) : t.noData}</span>
+          <span class="ll-chip">{t.saved}</span>
+        </div>
+      </header>
+      {state.problem && <Strip kind="danger" title={state.problem.title} detail={`${state.problem.detail} ${state.problem.fix}`} />}
+      <div class="ll-wb-body">
+        {TABS.filter((value) => seen.includes(value)).map((value) => (
+          <div key={value} role="tabpanel" aria-label={t.tabs[value]} hidden={value !== tab}>
+            {value === "train" && <Settings state={state} starting={starting} onStart={start} />}
+            {value === "data" && needsData && !state.busy ? (
+              <Choose />
+            ) : value === "data" && needsData ? (
+              <p class="ll-wb-wait" role="status">
+                {t.loading}
+              </p>
+            ) : (
+              <Parts tab={value} />
+            )}
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+export default widget(App, "workbench", css);
