@@ -124,7 +124,7 @@ export function LineChart(props: LineChartProps) {
 
   const drawn = series.filter((s) => s.split !== "raw");
   const slack = GAP * (now.current.shown[1] - now.current.shown[0]);
-  const first = drawn[0];
+  const first = drawn.reduce<Series | undefined>((best, s) => (best && best.color <= s.color ? best : s), undefined);
   const index = first && props.now ? (at === null ? last(first) : nearest(first, at, slack)) : -1;
   return (
     <figure class="ll-chart">

@@ -112,10 +112,7 @@ function Curve(props: CurveProps) {
 function Side(props: CurveProps & { format: (y: number) => string }) {
   const { column, label, unit, runs, axis, smoothing, fine, chart, format } = props;
   const series = useSame(
-    () => {
-      const curves = runs.map(({ run, color }) => sideCurve(run, column, { axis, smoothing, color, fine: fine.get(run.id) ?? null }));
-      return [...(curves[0] ?? []).slice(-1), ...curves.slice(1).reverse().flat(), ...(curves[0] ?? [])].slice(curves[0]?.length ? 1 : 0);
-    },
+    () => [...runs].reverse().flatMap(({ run, color }) => sideCurve(run, column, { axis, smoothing, color, fine: fine.get(run.id) ?? null })),
     parts(props),
   );
   if (column === "grad_norm" && !series.length) return null; // measured only where gradients are clipped

@@ -71,7 +71,7 @@ interface MainProps {
 
 /** The one filled button: what a person most likely wants next. */
 function Main({ run, state, start, wish, give }: MainProps) {
-  const wide = 104;
+  const wide = 120;
   if (!run || (ENDED.has(state) && start.can && (state === "finished" || state === "stopped"))) {
     const label = wish === "start" ? words.starting : run ? words.again : words.start;
     const why = start.can ? start.why || (wish === "start" ? words.already : "") : words.emptyDetail;
@@ -117,10 +117,9 @@ function Rates({ run, ended, start }: { run: RunData | null; ended: boolean; sta
           value={lr}
           min={Math.min(LR[0]!, lr)}
           max={Math.max(LR[4]!, lr)}
-          step={0.02}
           format={(value) => power(value)}
           disabledReason={why}
-          onChange={(value) => change({ lr: Number(value.toPrecision(2)) })}
+          onChange={(value) => change({ lr: Number(value.toPrecision(4)) })}
         />
         <div class="ticks" aria-hidden="true">
           {LR.map((value) => (

@@ -1,0 +1,238 @@
+"""The training monitor in a real JupyterLab: train, steer, refresh, a second tab, a restart, and what it looks like."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocket, expect
+
+from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.notebook import Notebook
+
+pytestmark = pytest.mark.browser
+
+MAKE = """
+import lepton_lab as ll
+data = ll.load_dataset("mnist-sample")
+network = ll.NetworkSpec(
+    [ll.Conv2d(8, 5), ll.ReLU(), ll.MaxPool2d(2), ll.Flatten(), ll.Linear(10)], input_shape=data.sample_shape
+)
+trainer = ll.Trainer(network, optimizer="sgd", lr=0.02, clip_norm=5.0, compile=False)
+"""
+SHOW = "monitor = ll.TrainingMonitor(trainer, data, epochs={epochs})\nmonitor"
+ANSWER_MS = 150
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
+
+CLICKED = """async ([label, wanted]) => {
+    const button = [...document.querySelectorAll('.monitor button')].find(b => b.getAttribute('aria-label') === label);
+    const began = performance.now();
+    const answered = new Promise(done => {
+        const look = () => document.querySelector(wanted) && done(performance.now() - began);
+        new MutationObserver(look).observe(
+            document.querySelector('.monitor'), { attributes: true, subtree: true, childList: true });
+        setTimeout(() => done(Infinity), 5000);
+    });
+    button.click();
+    return await answered;
+}"""
+"""Clicks a control and waits for what the kernel's answer makes of the view; milliseconds."""
+
+
+def start(page: Page, lab: Lab, epochs: int = 4000, dark: bool = False) -> Notebook:
+    """A notebook with a monitor of something that can be trained."""
+    notebook = Notebook.create(page, lab, MAKE, SHOW.format(epochs=epochs), dark=dark)
+    notebook.run()
+    expect(button(page, "Train")).to_be_enabled(timeout=30_000)
+    return notebook
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator(".monitor").get_by_role("button", name=name, exact=True)
+
+
+def reaches(page: Page, state: str) -> None:
+    expect(page.locator(f'.monitor [data-state="{state}"]').first).to_be_visible(timeout=30_000)
+
+
+def steps(page: Page) -> int:
+    text = page.locator(".monitor .steps").first.inner_text()
+    return int(re.search(r"step ([\d,]+)", text)[1].replace(",", ""))
+
+
+def click(page: Page, label: str, wanted: str) -> float:
+    return float(page.evaluate(CLICKED, [label, wanted]))
+
+
+def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab)
+    button(page, "Train").click()
+    expect(page.locator(".monitor canvas").first).to_be_visible(timeout=20_000)
+    reaches(page, "running")
+    times: dict[str, list[float]] = {}
+    for _ in range(4):
+        for label, wanted in (
+            ("Pause", '[data-state="paused"]'),
+            ("Resume", '[data-state="running"]'),
+        ):
+            times.setdefault(label, []).append(click(page, label, f".monitor {wanted}"))
+    name = page.locator(".monitor h2").first.inner_text()
+    times["Star"] = [click(page, f"Star {name}", f'.monitor [aria-label="Take the star from {name}"]')]
+    times["Take"] = [click(page, f"Take the star from {name}", f'.monitor [aria-label="Star {name}"]')]
+    rate = page.get_by_label("Learning rate", exact=True).first
+    rate.focus()
+    for _ in range(4):
+        rate.press("ArrowLeft")
+    expect(page.locator(".monitor .lr b")).not_to_have_text("2.0e-2")
+    page.get_by_label("Batch size").select_option("64")
+    expect(page.get_by_label("Batch size")).to_have_value("64")
+    told = notebook.execute("import time; time.sleep(0.3); print(monitor.run.status.lr, monitor.run.status.batch_size)")
+    lr, batch = told.split()
+    assert float(lr) < 0.02
+    assert batch == "64"
+    click(page, "Pause", '.monitor [data-state="paused"]')
+    before = steps(page)
+    button(page, "Step").click()
+    expect(page.locator(".monitor .steps").first).to_contain_text(f"step {before + 1:,} of")
+    click(page, "Resume", '.monitor [data-state="running"]')
+    times["Stop and keep best"] = [click(page, "Stop and keep best", '.monitor [data-state="stopped"]')]
+    print({label: [round(t) for t in found] for label, found in times.items()})
+    for label, found in times.items():
+        assert min(found) <= ANSWER_MS, f"{label}: {found} ms"
+    assert notebook.violations() == []
+    assert notebook.execute("print(monitor.last_error)").strip() == "None"
+    assert notebook.errors == []
+
+
+def test_a_fork_is_drawn_beside_its_origin_in_both_themes(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab, epochs=12)
+    button(page, "Train").click()
+    reaches(page, "finished")
+    button(page, "Note").click()
+    page.get_by_label("Name", exact=True).fill("lenet-1")
+    page.get_by_label("Tags, with commas between").fill("baseline")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".monitor h2").first).to_have_text("lenet-1")
+    button(page, "Fork").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("lenet-2")
+    dialog.get_by_label("Learning rate").fill("0.05")
+    dialog.get_by_label("Epochs in all").fill("20")
+    dialog.get_by_role("button", name="Start the fork").click()
+    expect(page.locator(".monitor h2").first).to_have_text("lenet-2")
+    reaches(page, "finished")
+    rows = page.get_by_label("Runs in these charts").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("lr 0.02")
+    monitor = page.locator(".monitor").first
+    plot = page.locator(".monitor .ll-plot").first
+    plot.hover(position={"x": 260, "y": 80})
+    expect(page.locator(".monitor .read .at").first).to_contain_text("epoch")
+    for look in ("light", "dark"):
+        notebook.theme(look == "dark")
+        page.wait_for_timeout(800)  # JupyterLab loads the theme's style sheet
+        notebook.shot(f"training-monitor-{look}", monitor)
+        if look == "light":
+            DOCS.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ARTEFACTS / "training-monitor-light.png", DOCS / "training_monitor.png")
+        assert notebook.violations() == [], look
+    page.set_viewport_size({"width": 980, "height": 1000})
+    page.wait_for_timeout(300)
+    notebook.shot("training-monitor-820", monitor)
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 80, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 80, steps=4)
+    page.mouse.up()
+    expect(button(page, "Reset zoom")).to_be_enabled()
+    button(page, "Reset zoom").click()
+    expect(button(page, "Reset zoom")).to_be_hidden()
+    assert notebook.errors == []
+
+
+def test_it_survives_a_refresh_a_second_tab_and_hiding(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab)
+    button(page, "Train").click()
+    reaches(page, "running")
+    while not any(cell["outputs"] for cell in notebook.save()["cells"]):
+        page.wait_for_timeout(200)
+    before = steps(page)
+    notebook.reload()
+    reaches(page, "running")
+    assert steps(page) >= before
+    other = page.context.new_page()
+    try:
+        second = Notebook(other, lab, notebook.name)
+        second.open()
+        reaches(other, "running")
+        click(other, "Pause", '.monitor [data-state="paused"]')
+        reaches(page, "paused")
+        expect(other.locator(".monitor .steps").first).to_have_text(page.locator(".monitor .steps").first.inner_text())
+    finally:
+        other.close()
+    heard: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda data: heard.append(len(data)) if b'"news"' in _bytes(data) else None)
+
+    page.on("websocket", listen)
+    notebook.reload()
+    button(page, "Resume").click()
+    reaches(page, "running")
+    page.wait_for_function("() => document.querySelector('.monitor canvas')")
+    page.evaluate(
+        "() => { document.querySelector('.monitor').closest('.jp-OutputArea-output').style.display = 'none'; }"
+    )
+    page.wait_for_timeout(600)
+    heard.clear()
+    page.wait_for_timeout(1500)
+    assert heard == []
+    hidden = int(notebook.execute("print(monitor.run.status.step)"))
+    page.evaluate("() => { document.querySelector('.monitor').closest('.jp-OutputArea-output').style.display = ''; }")
+    page.wait_for_function(
+        """step => document.querySelector('.monitor .steps').innerText.replaceAll(',', '')
+            .match(/step (\\d+)/)[1] >= step""",
+        arg=hidden,
+    )
+    click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
+    assert notebook.errors == []
+
+
+def test_a_run_that_died_with_the_kernel_is_resumed(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, MAKE, "run = trainer.start(data, epochs=3000, name='phoenix')\nrun")
+    notebook.run()
+    reaches(page, "running")
+    expect(page.locator(".monitor .status b").first).not_to_have_text("1")  # there is a checkpoint
+    os.kill(int(notebook.execute("import os; print(os.getpid())")), signal.SIGKILL)
+    book = Notebook.create(page, lab, "import lepton_lab as ll\nll.open_run('phoenix')")
+    book.run()
+    expect(page.get_by_text("The process that trained this run is gone")).to_be_visible(timeout=20_000)
+    book.shot("training-monitor-interrupted", page.locator(".monitor").first)
+    page.locator(".monitor .ll-strip").get_by_role("button", name="Resume").click()
+    reaches(page, "running")
+    click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
+    assert book.errors == []
+
+
+def test_a_rate_is_found_and_taken_by_click(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, MAKE, "finder = ll.LRFinderView(trainer, data)\nfinder")
+    notebook.run()
+    page.get_by_role("button", name="Search", exact=True).click()
+    use = page.get_by_role("button", name=re.compile("^Use "))
+    expect(use).to_be_visible(timeout=30_000)
+    notebook.shot("lr-finder", page.locator(".finder").first)
+    use.click()
+    expect(page.get_by_text("Learning rate in use")).to_contain_text(use.inner_text().removeprefix("Use ").strip()[:2])
+    assert float(notebook.execute("print(trainer.settings.lr)")) == pytest.approx(
+        float(notebook.execute("print(finder.suggestion)")), rel=0.01
+    )
+    assert notebook.violations() == []
+    assert notebook.errors == []
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data if isinstance(data, bytes) else data.encode()
