@@ -319,9 +319,9 @@ class FeatureMapViewer(Widget):
         content, buffers = packed(sight, orders, self.layer, self.every_layer)
         about = {**content, **self._moments(pin), "pin": pin.id, "label": pin.label}
         with self._lock:
-            self._last = about, buffers
+            first, self._last = self._last is None, (about, buffers)
         self.push("maps", about, buffers)
-        self.refresh_still()
+        self.refresh_still(force=first)
         return sum(b.nbytes for b in buffers)
 
     def _sight(self, pin: Pin, step: int) -> Sight:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from lepton_lab.errors import DataError, SpecError, TrainingError, UnknownNameError
+from lepton_lab.errors import DataError, SpecError, UnknownNameError
 from lepton_lab.network import NetworkSpec
 from lepton_lab.widgets._base import Reply, Widget, command
 from lepton_lab.widgets.playground_data import KINDS, MAX_POINTS, Points, generate, pasted
@@ -280,14 +280,12 @@ class Playground(Widget):
             thing = self._lessons.thing()
             portrait = portrait_of(thing)
             with self._lock:
+                first = self._portrait is None
                 self._portrait, self._moment = portrait, moment
             about, buffers = _drawn(portrait, 0)
             size = sum(b.nbytes for b in buffers)
             self.push("portrait", {**about, "step": moment[1]}, buffers)
-            self.refresh_still()
-        except TrainingError as error:
-            self._moment = moment
-            self.show_error(error)
+            self.refresh_still(force=first)
         except Exception as error:
             self._moment = moment
             self.show_error(error)

@@ -47,7 +47,7 @@ class Points:
     @classmethod
     def of(cls, x: Floats, y: Classes, seed: int = 0, said: str = "") -> Points:
         """Points of which three in ten are held back."""
-        draw = np.random.default_rng(seed).random(len(x))
+        draw = np.random.default_rng([seed, 1]).random(len(x))  # a stream of its own: the form draws from `seed`
         return cls(x.astype(np.float32), y.astype(np.int64), draw < _VALID, said)
 
     def __len__(self) -> int:

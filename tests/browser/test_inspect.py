@@ -46,7 +46,9 @@ def pixels(part: Locator) -> list[int]:
 
 
 def test_vanishing_gradients_are_seen_at_a_glance(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, SIGMOIDS, "monitor = ll.GradientMonitor(sick, against=sound)\nmonitor")
+    notebook = Notebook.create(
+        page, lab, SIGMOIDS, "monitor = ll.GradientMonitor(sick, against=sound)\nmonitor", height=1500
+    )
     notebook.run(180)
     monitor = page.get_by_label("Gradient monitor")
     expect(monitor.get_by_label("linear_1, vanishing gradient")).to_be_visible(timeout=30_000)
@@ -98,7 +100,7 @@ def test_the_maps_of_a_pinned_digit_change_between_two_epochs(page: Page, lab: L
     expect(viewer.get_by_label("Most exciting samples").locator("figure")).to_have_count(9, timeout=30_000)
     notebook.execute("run.resume()")
     expect(viewer.get_by_text("live", exact=True)).to_be_visible(timeout=30_000)
-    expect(viewer.get_by_role("slider", name="Step shown")).to_have_attribute("max", "6", timeout=60_000)
+    page.wait_for_function("() => Number(document.querySelector('.fm .slider input')?.max) >= 6", timeout=90_000)
     notebook.execute("run.pause()")
     expect(viewer.get_by_text("live", exact=True)).to_have_count(0, timeout=30_000)
     after = pixels(viewer.locator("[data-layer=conv2d_1_relu] .map").first.locator("canvas"))

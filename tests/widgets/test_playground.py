@@ -239,3 +239,12 @@ def test_the_still_is_one_picture(play, wire):
     wire.wait(lambda: widget._portrait is not None)
     picture = widget.still()
     assert picture.count("data:image/png") == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_held_back_points_lie_among_the_others(kind):
+    points = generate(kind, 400, 0.0)
+    radius = np.linalg.norm(points.x, axis=1)
+    apart = abs(radius[points.valid].mean() - radius[~points.valid].mean())
+    assert apart < 0.6
+    assert 80 < points.valid.sum() < 160

@@ -53,7 +53,7 @@ export function LayerRow(props: RowProps) {
 function Maps({ layer, codes, scale, unit, opened, onUnit }: RowProps) {
   const drawn = useMemo(() => pictures(layer, codes, scale), [layer, codes, scale]);
   return (
-    <div class={opened ? "m all" : "m"} role="group" aria-label={words.maps(layer.name, drawn.length)}>
+    <div class={drawn.length > 8 ? "m all" : "m"} role="group" aria-label={words.maps(layer.name, drawn.length)}>
       {drawn.map((picture) => {
         const range = words.range(short(picture.low), short(picture.high));
         const label = words.unit(layer.name, picture.unit, range);

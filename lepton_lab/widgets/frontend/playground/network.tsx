@@ -28,8 +28,8 @@ interface NetworkProps {
 }
 
 const SIZE = 36;
-const INPUT = new Uint8Array(24 * 24).map((_, i) => Math.round(((i % 24) / 23) * 255));
-const INPUT_2 = new Uint8Array(24 * 24).map((_, i) => Math.round((1 - Math.floor(i / 24) / 23) * 255));
+const INPUT = new Uint8Array(24 * 24).map((_, i) => Math.round(45 + ((i % 24) / 23) * 165));
+const INPUT_2 = new Uint8Array(24 * 24).map((_, i) => Math.round(45 + (1 - Math.floor(i / 24) / 23) * 165));
 
 export function Network(props: NetworkProps) {
   const { layers, limits, portrait, arrays, own, weights } = props;
@@ -65,7 +65,7 @@ export function Network(props: NetworkProps) {
               {layer ? <Head layer={layer} number={c + 1} limits={limits} onChange={(to) => change(c, to)} onRemove={() => props.onLayers(layers.filter((_, k) => k !== c))} /> : <div class="hd ll-xs ll-soft">{column.name}</div>}
               {Array.from({ length: shown }, (_, k) => {
                 const label = words.neuron(column.name, k + 1, String(Number((column.largest[k] ?? 0).toPrecision(2))));
-                const data = arrays[c]?.subarray(k * height * width, (k + 1) * height * width) ?? new Uint8Array();
+                const data = softened(arrays[c]?.subarray(k * height * width, (k + 1) * height * width) ?? new Uint8Array());
                 return (
                   <span class="node" data-node key={k} title={label}>
                     <Pixels data={data} width={width} height={height} size={SIZE} ramp="gradient" label={label} />
@@ -109,6 +109,11 @@ function Head(props: { layer: Layer; number: number; limits: Limits; onChange: (
   );
 }
 
+/** Closer to the middle of the ramp: its ends are meant for alarms. */
+function softened(data: Uint8Array): Uint8Array {
+  return data.map((v) => 128 + (v - 128) * 0.65);
+}
+
 interface Line {
   d: string;
   width: number;
@@ -118,12 +123,13 @@ interface Line {
 /** Lines behind the columns, from what the nodes' places are. */
 function Links({ holder, portrait, weights }: { holder: preact.RefObject<HTMLDivElement>; portrait: Portrait | null; weights: readonly Float32Array[] }) {
   const [lines, setLines] = useState<Line[]>([]);
-  const [size, setSize] = useState<[number, number]>([0, 0]);
+  const [laid, setLaid] = useState(0);
   useEffect(() => {
-    const observer = new ResizeObserver(() => setSize([holder.current?.scrollWidth ?? 0, holder.current?.scrollHeight ?? 0]));
+    const observer = new ResizeObserver(() => setLaid((n) => n + 1));
     observer.observe(holder.current!);
+    for (const column of holder.current!.querySelectorAll("[data-col]")) observer.observe(column);
     return () => observer.disconnect();
-  }, []);
+  }, [portrait?.neurons.length]);
   useLayoutEffect(() => {
     const el = holder.current;
     if (!el || !portrait) return;
@@ -146,10 +152,9 @@ function Links({ holder, portrait, weights }: { holder: preact.RefObject<HTMLDiv
       }
     });
     setLines(found);
-    setSize([el.scrollWidth, el.scrollHeight]);
-  }, [portrait, weights, size[0]]);
+  }, [portrait, weights, laid]);
   return (
-    <svg class="links" width={size[0]} height={size[1]} aria-hidden="true">
+    <svg class="links" width="1" height="1" aria-hidden="true">
       {lines.map((line, i) => (
         <path key={i} class={line.positive ? "pos" : "neg"} d={line.d} stroke-width={line.width} />
       ))}

@@ -5,8 +5,8 @@ export const featureMapViewer = {
   scaleLabel: "Brightness: scale of the maps",
   scales: { layer: "per layer", map: "per map" },
   scaleNote: {
-    map: "Each map is drawn from its own least (dark) to its own largest value (light); the range stands below it.",
-    layer: "All maps of a layer share one scale, from the layer's least to its largest value.",
+    map: "Each map goes from dark (0, or its least value where that is lower) to light (its largest value); the range stands below it.",
+    layer: "All maps of a layer share one scale: from dark (0, or the layer's least value where that is lower) to light (its largest value).",
   },
   range: (low: string, high: string) => `${low} … ${high}`,
   pinned: "Pinned",
