@@ -74,7 +74,11 @@ class Evaluation:
         """Names of the outputs: classes, labels, or the regression's targets."""
         known = self.data.target_names if self.task == "regression" else self.data.classes
         width = self.values.shape[1]
-        return tuple(known) if len(known) == width else tuple(map(str, range(width)))
+        if len(known) == width:
+            return tuple(known)
+        if self.task == "regression":
+            return ("target",) if width == 1 else tuple(f"target {i + 1}" for i in range(width))
+        return tuple(map(str, range(width)))
 
     @cached_property
     def predicted(self) -> NDArray[Any]:

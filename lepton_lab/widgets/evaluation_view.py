@@ -148,12 +148,12 @@ class EvaluationView(Widget):
         return pack.pack_target(self._ready(split), which)
 
     @command(background=True)
-    def cell(self, split: str, label: int, predicted: int, which: int, order: str, start: int, count: int) -> Reply:
+    def cell(self, split: str, label: int, predicted: int, which: int, sorting: str, start: int, count: int) -> Reply:
         """Samples behind a cell of the confusion matrix."""
-        if order not in ("surest", "least sure", "as they come"):
-            raise UnknownNameError("order", order, ("surest", "least sure", "as they come"))
+        if sorting not in ("surest", "least sure", "as they come"):
+            raise UnknownNameError("order of samples", sorting, ("surest", "least sure", "as they come"))
         found = self._ready(split)
-        rows = found.cell(label, predicted, which=which, order=order)  # type: ignore[arg-type]
+        rows = found.cell(label, predicted, which=which, order=sorting)  # type: ignore[arg-type]
         return pack.pack_samples(found, rows[start : start + min(count, _MOST_SAMPLES)].tolist(), len(rows))
 
     @command(background=True)

@@ -168,7 +168,7 @@ export function CurvePanel(props: { ask: Ask; evaluation: Evaluation; chosen: nu
               onInput={(event) => setPlace(Number(event.currentTarget.value))}
             />
             <p aria-live="polite">
-              {words.found(name, ready.positives, here.found, here.missed).map((part, i) => (i % 2 && i > 1 ? <b key={i}>{part}</b> : part))}
+              {words.found(name, ready.positives, here.found, here.missed).map((part, i) => (i % 2 ? <b key={i}>{part}</b> : part))}
               {words.alarms(name, here.alarms).map((part, i) => (i ? part : <b key={i}>{part}</b>))}
               {here.alarms > here.missed ? words.higher : words.lower}
             </p>

@@ -61,7 +61,7 @@ export function CellSamples(props: Props) {
   const [found, setFound] = useState<{ total: number; samples: Sample[] } | null>(null);
   const [picked, setPicked] = useState(0);
   const fetch = async (start: number, count: number) => {
-    const answer = await ask("cell", { split, label: cell[0], predicted: cell[1], which, order, start, count });
+    const answer = await ask("cell", { split, label: cell[0], predicted: cell[1], which, sorting: order, start, count });
     return answer && readSamples(answer.result, answer.buffers);
   };
   useEffect(() => {

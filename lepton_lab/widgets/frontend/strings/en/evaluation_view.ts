@@ -117,7 +117,7 @@ export const evaluation_view = {
   pointPr: (p: string, r: string) => `precision ${p}, recall ${r}`,
   pointRoc: (found: string, alarms: string) => `${found} found, ${alarms} false`,
   found: (name: string, of: number, found: number, missed: number) =>
-    ["Of ", count(of), ` ${name} `, count(found), ` ${found === 1 ? "is" : "are"} found and `, count(missed), " missed. "],
+    [`Of the ${count(of)} that are ${name}, `, count(found), ` ${found === 1 ? "is" : "are"} found and `, count(missed), " missed. "],
   alarms: (name: string, n: number) => [count(n), ` ${n === 1 ? "other is" : "others are"} called ${name} by mistake. `],
   higher: "Higher: fewer false alarms, more missed.",
   lower: "Lower: fewer missed, more false alarms.",

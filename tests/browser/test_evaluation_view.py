@@ -1,0 +1,114 @@
+"""The evaluation view in a real JupyterLab: a clicked cell, the threshold, the keyboard, both themes, exports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.notebook import Notebook
+
+pytestmark = pytest.mark.browser
+
+TRAIN = """
+import torch, lepton_lab as ll
+from lepton_lab.widgets.evaluation_view import EvaluationView
+torch.manual_seed(0)
+data = ll.load_dataset("mnist-sample")
+network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 48), torch.nn.ReLU(), torch.nn.Linear(48, 10))
+run = ll.Trainer(network, lr=1e-3, compile=False, seed=0).fit(data, 4, 32, name="digits", verbose=0)
+view = EvaluationView(run)
+view
+"""
+
+REGRESSION = """
+import torch, lepton_lab as ll
+from lepton_lab.widgets.evaluation_view import EvaluationView
+torch.manual_seed(0)
+x = torch.randn(900, 6)
+y = x @ torch.tensor([[1.0], [-2.0], [0.5], [3.0], [0.0], [1.0]]) + 0.4 * torch.randn(900, 1)
+data = ll.from_arrays(x[:600], y[:600], validation_data=(x[600:], y[600:]), task="regression", name="planes")
+run = ll.Trainer(torch.nn.Linear(6, 1), lr=0.02, compile=False).fit(data, 20, 32, name="plane", verbose=0)
+EvaluationView(run)
+"""
+
+
+@pytest.fixture
+def digits(page: Page, lab: Lab) -> Notebook:
+    notebook = Notebook.create(page, lab, TRAIN, height=1500)
+    notebook.run()
+    expect(page.get_by_role("table", name="Confusion matrix")).to_be_visible(timeout=60_000)
+    return notebook
+
+
+def test_a_cell_of_the_matrix_shows_its_samples_and_a_threshold_its_counts(digits: Notebook) -> None:
+    page = digits.page
+    view = page.get_by_role("region", name="Evaluation of digits")
+    expect(view.get_by_text("360 samples")).to_be_visible()
+    cell = view.get_by_role("button", name="4 predicted as 9:", exact=False)
+    count = int((cell.get_attribute("aria-label") or "").rsplit(" ", 1)[1])
+    cell.click()
+    expect(view.get_by_role("heading", name=f"4 predicted as 9 {count} images")).to_be_visible()
+    samples = view.get_by_role("region", name="Samples of the selected cell").get_by_role("button", name="Sample")
+    expect(samples.first).to_be_visible()
+    assert samples.count() == min(12, count)
+    cell.press("ArrowUp")
+    expect(view.get_by_role("button", name="3 predicted as 9:", exact=False)).to_be_focused()
+
+    slider = view.get_by_role("slider")
+    text = view.locator(".ev-thr p")
+    before = text.inner_text()
+    slider.fill(str(int(slider.get_attribute("max") or 0) - 20))
+    expect(text).not_to_have_text(before)
+    view.get_by_role("button", name="Kind of curve: ROC").click()
+    expect(view.get_by_role("img", name="ROC curve", exact=False)).to_be_visible()
+    assert digits.errors == []
+    assert digits.violations() == []
+
+
+def test_the_test_set_is_looked_at_only_when_asked(digits: Notebook) -> None:
+    page = digits.page
+    expect(page.get_by_text("The test set was not looked at yet")).to_be_visible()
+    page.get_by_role("button", name="On: test").click()
+    page.get_by_role("button", name="Look at the test set").click()
+    expect(page.get_by_text("The test set was looked at once")).to_be_visible(timeout=30_000)
+    assert digits.execute("print(run.test_looks)").strip() == "1"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report (HTML)").click()
+    report = Path(download.value.path()).read_text()
+    assert download.value.suggested_filename == "digits-test.html"
+    assert "600 samples" in report
+    assert report.count("<svg") >= 4
+    digits.save()
+    digits.reload()
+    expect(page.get_by_text("The test set was looked at once")).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False), (820, True)])
+def test_looks(page: Page, lab: Lab, width: int, dark: bool) -> None:
+    notebook = Notebook.create(page, lab, TRAIN, width=width, height=1700, dark=dark)
+    notebook.run()
+    view = page.get_by_role("region", name="Evaluation of digits")
+    expect(view.get_by_role("button", name="Sample").first).to_be_visible(timeout=60_000)
+    expect(view.get_by_role("slider")).to_be_visible()
+    view.get_by_role("button", name="4 predicted as 9:", exact=False).click()
+    expect(view.get_by_role("heading", name="4 predicted as 9", exact=False)).to_be_visible()
+    page.wait_for_timeout(500)  # the theme's style sheet loads after its name has changed
+    notebook.shot(f"evaluation_view-{width}-{'dark' if dark else 'light'}", view)
+    assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert notebook.errors == []
+
+
+def test_a_regression_shows_its_residuals(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, REGRESSION, height=1500)
+    notebook.run()
+    view = page.get_by_role("region", name="Evaluation of plane")
+    expect(view.get_by_role("img", name="Predicted against true")).to_be_visible(timeout=60_000)
+    expect(view.get_by_role("img", name="Residuals against normal")).to_be_visible()
+    expect(view.get_by_text("Typical error (RMSE)")).to_be_visible()
+    page.wait_for_timeout(300)
+    notebook.shot("evaluation_view-regression", view)
+    assert notebook.errors == []
+    assert (ARTEFACTS / "evaluation_view-regression.png").exists()

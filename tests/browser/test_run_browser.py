@@ -1,0 +1,140 @@
+"""The run browser in a real JupyterLab: live runs, search, comparison, what is done to a run, ten thousand of them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Lab
+from tests.browser.notebook import Notebook
+
+pytestmark = pytest.mark.browser
+
+RUNS = """
+import os, tempfile
+os.environ["LEPTON_WORKSPACE"] = tempfile.mkdtemp()
+import torch, lepton_lab as ll
+from lepton_lab.widgets.run_browser import RunBrowser
+data = ll.load_dataset("mnist-sample")
+made = []
+for name, lr, units in (("small", 1e-3, 16), ("wide", 1e-3, 64), ("fast", 1e-2, 16), ("hasty", 1e-1, 16)):
+    network = ll.NetworkSpec([ll.Flatten(), ll.Linear(units), ll.ReLU(), ll.Linear(10)], input_shape=(1, 28, 28))
+    trainer = ll.Trainer(network, lr=lr, compile=False, threads=1)
+    made.append(trainer.fit(data, 5, 32, name=name, verbose=0))
+ll.open_run("wide").tag("baseline").star().note = "the one to beat"
+opened = []
+browser = RunBrowser()
+browser.on_open(lambda run: opened.append(run.name))
+browser
+"""
+
+MANY = """
+import os, tempfile, time
+os.environ["LEPTON_WORKSPACE"] = tempfile.mkdtemp()
+import lepton_lab as ll
+from lepton_lab.widgets.run_browser import RunBrowser
+from lepton_lab.workspace import current_workspace
+from lepton_lab.workspace.rows import insert_run
+with current_workspace().database.write() as connection:
+    for i in range(10_000):
+        loss = 1 / (i + 1)
+        status = {"state": "finished", "epoch": 5, "epochs": 5, "loss": loss, "metrics": {"val_loss": 2 * loss}}
+        insert_run(connection, {"id": f"r{i}", "name": f"run {i}", "state": "finished", "status": status,
+                                "created": time.time() - i, "settings": {"lr": 0.1 / (i % 50 + 1)}})
+RunBrowser()
+"""
+
+
+@pytest.fixture
+def book(page: Page, lab: Lab) -> Notebook:
+    notebook = Notebook.create(page, lab, RUNS, height=1300)
+    notebook.run()
+    expect(page.get_by_text("4 runs", exact=True)).to_be_visible(timeout=60_000)
+    return notebook
+
+
+def test_search_compare_and_change(book: Notebook) -> None:
+    page = book.page
+    view = page.get_by_role("region", name="Runs", exact=True)
+    search = view.get_by_role("searchbox", name="Search runs")
+    search.fill("tag:baseline")
+    expect(view.get_by_text("1 of 4 runs")).to_be_visible()
+    search.fill("")
+    for name in ("small", "fast"):
+        view.get_by_role("checkbox", name=f"Compare {name}").check()
+    expect(view.get_by_text("2 runs picked")).to_be_visible()
+    expect(view.get_by_role("group", name="Loss", exact=False).first).to_be_visible()
+    view.get_by_role("tab", name="Settings that differ").click()
+    expect(view.get_by_role("rowheader", name="lr", exact=True)).to_be_visible()
+    view.get_by_role("tab", name="Parallel coordinates").click()
+    expect(view.get_by_role("img", name="2 runs across", exact=False)).to_be_visible()
+    assert book.violations() == []
+
+    view.get_by_role("checkbox", name="Compare fast").uncheck()
+    view.get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="New name").fill("tiny")
+    page.get_by_role("button", name="Save").click()
+    expect(view.get_by_role("checkbox", name="Compare tiny")).to_be_checked()
+    view.get_by_role("button", name="Open").click()
+    expect(view.get_by_role("button", name="Star tiny")).to_be_visible()
+    assert book.execute("print(opened, ll.open_run('tiny').name)").strip() == "['tiny'] tiny"
+
+    view.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(view.get_by_text("4 runs", exact=True)).to_be_visible()
+    view.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(view.get_by_text("3 runs", exact=True)).to_be_visible()
+    assert book.errors == []
+
+
+def test_a_live_run_appears_moves_and_is_stopped(book: Notebook) -> None:
+    page = book.page
+    view = page.get_by_role("region", name="Runs", exact=True)
+    book.execute("live = ll.Trainer(network, compile=False, threads=1).start(data, 100000, 32, name='long')")
+    row = view.get_by_role("row", name="Compare long", exact=False)
+    expect(row.get_by_text("training")).to_be_visible(timeout=20_000)
+    first = row.locator(".col-epoch").inner_text()
+    expect(row.locator(".col-epoch")).not_to_have_text(first, timeout=20_000)
+    row.get_by_role("checkbox").check()
+    view.get_by_role("button", name="Stop").click()
+    expect(row.get_by_text("stopped")).to_be_visible(timeout=20_000)
+    assert book.execute("live.wait(); print(live.state)").strip() == "stopped"
+    assert book.errors == []
+
+
+def test_ten_thousand_runs_scroll_sort_and_search(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, MANY, height=900)
+    notebook.run()
+    view = page.get_by_role("region", name="Runs", exact=True)
+    expect(view.get_by_text("10,000 runs")).to_be_visible(timeout=60_000)
+    assert view.locator("tbody tr[data-row]").count() < 60
+    view.get_by_role("button", name="Sort by Loss").click()
+    expect(view.locator('tr[data-row="0"] .rb-name')).to_have_text("run 0")
+    view.locator('tr[data-row="0"]').focus()
+    page.keyboard.press("End")
+    expect(view.locator('tr[data-row="9999"]')).to_be_focused()
+    view.get_by_role("searchbox", name="Search runs").fill("r777")
+    expect(view.get_by_text("of 10,000 runs")).to_be_visible()
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False), (820, True)])
+def test_looks(page: Page, lab: Lab, width: int, dark: bool) -> None:
+    notebook = Notebook.create(page, lab, RUNS, width=width, height=1300, dark=dark)
+    notebook.run()
+    view = page.get_by_role("region", name="Runs", exact=True)
+    expect(view.get_by_text("4 runs", exact=True)).to_be_visible(timeout=60_000)
+    view.get_by_role("checkbox", name="Compare all runs shown").check()
+    view.get_by_label("Measure").select_option("accuracy")
+    expect(view.locator(".ll-chart canvas")).to_be_visible()
+    page.wait_for_timeout(600)  # the theme's style sheet loads after its name has changed
+    notebook.shot(f"run_browser-{width}-{'dark' if dark else 'light'}", view)
+    if width == 1280 and not dark:
+        view.get_by_role("tab", name="Parallel coordinates").click()
+        expect(view.get_by_role("img", name="4 runs across", exact=False)).to_be_visible()
+        notebook.shot("run_browser-parallel", view)
+        view.get_by_role("tab", name="Settings that differ").click()
+        notebook.shot("run_browser-settings", view)
+    assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    assert notebook.errors == []
