@@ -12,7 +12,7 @@ import traitlets
 from torch import Tensor, nn
 
 from lepton_lab.data import DataBundle
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, LeptonError
 from lepton_lab.probes.layers import Layers
 from lepton_lab.probes.maps import top_samples
 from lepton_lab.probes.pictures import embedding
@@ -303,9 +303,9 @@ class FeatureMapViewer(Widget):
         return (*moment, self.pin, self.layer, self.every_layer, self.at)
 
     def _compute(self) -> int:
-        self._needed()
-        if not self._pins and (data := self._data_or_none()) is not None:
-            pins = first_pins(data)
+        source = self._needed()
+        if not self._pins:
+            pins = self._first_pins(source)
             with self._lock:
                 self._pins = pins
             self._settle_pin()
@@ -386,13 +386,18 @@ class FeatureMapViewer(Widget):
         return Reply(about["pins"][-1:] if about["pins"] else None)
 
     def _settle_pin(self) -> None:
-        """Offers what the run keeps by itself where nothing else can be looked at, and selects a pin that exists."""
+        """Selects a pin that exists."""
         with self._lock:
-            if not self._pins and self._source is not None and self._data_or_none() is None:
-                self._pins = self._kept_pins(self._source)
             ids = [pin.id for pin in self._pins]
         if self.pin not in ids:
             self.pin = ids[0] if ids else ""
+
+    def _first_pins(self, source: Source) -> list[Pin]:
+        """Some samples of the data; where that is not at hand, those whose maps the run keeps by itself."""
+        try:
+            return first_pins(source.need_data())
+        except LeptonError:
+            return self._kept_pins(source)
 
     def _kept_pins(self, source: Source) -> list[Pin]:
         steps = source.probes.frames() if source.probes is not None else []

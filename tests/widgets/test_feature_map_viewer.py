@@ -16,6 +16,8 @@ from lepton_lab.widgets.feature_map_viewer import FeatureMapViewer
 from lepton_lab.widgets.feature_map_viewer_maps import filters_of, look_at_sample, packed, unit_of
 from lepton_lab.widgets.feature_map_viewer_pins import MAX_UPLOAD, drawn, from_data, uploaded
 from lepton_lab.widgets.feature_map_viewer_time import Past
+from lepton_lab.workspace.stored import StoredRun
+from lepton_lab.workspace.workspace import current_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -229,25 +231,41 @@ def test_recurrent_layers_show_states_and_attention_shows_maps(wire, open_view):
     assert attention.sum(-1) == pytest.approx(np.ones((2, 5)), abs=0.03)
 
 
-def test_a_run_of_the_store_shows_what_its_checkpoint_and_its_probe_kept(wire, open_view, digits):
-    probe = FeatureMaps(layers=["conv2d_1_relu"])
-    trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1, probes=probe)
-    run_id = trainer.start(digits, epochs=2, batch_size=64).wait(120).id
-    del trainer
-    stored = ll.workspace.StoredRun(ll.workspace.current_workspace(), run_id)
-    widget = FeatureMapViewer()
-    widget._source = None
-    from lepton_lab.widgets.feature_map_viewer_source import Source
+def stored_run(data, probes=None):
+    trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1, probes=probes)
+    run_id = trainer.start(data, epochs=2, batch_size=64).wait(120).id
+    return StoredRun(current_workspace(), run_id)
 
-    source = Source(stored)
-    assert source.from_checkpoint
-    step, state = source.moment()
-    assert (step > 0, state) == (True, "finished")
-    names = source.examine(lambda module, known: list(known.labels))
-    assert "conv2d_1_relu" in names
-    kept = widget._kept_pins(source)
-    assert len(kept) == 4
-    assert kept[0].frame == 0
+
+def test_a_run_of_the_store_shows_its_last_checkpoint(wire, open_view, digits):
+    stored = stored_run(digits)
+    widget = FeatureMapViewer(stored)
+    view = open_view(widget)
+    message = maps(wire)
+    assert message.content["checkpoint"]
+    assert message.content["step"] == message.content["now"] == stored.status.step
+    assert message.content["state"] == "finished"
+    assert len(message.content["steps"]) >= 2  # the checkpoints of both epochs
+    earlier = message.content["steps"][0]
+    assert earlier < message.content["now"]
+    widget.at = earlier
+    maps(wire, lambda c: c["step"] == earlier)
+    assert view.ok("catch_up")["splits"] == {"train": len(digits.train), "valid": len(digits.valid)}
+
+
+def test_where_the_data_is_gone_the_maps_that_the_run_kept_are_shown(wire, open_view, digits):
+    stored = stored_run(ll.from_arrays(*digits.train.tensors()), FeatureMaps(layers=["conv2d_1_relu"]))
+    widget = FeatureMapViewer(stored)
+    view = open_view(widget)
+    message = maps(wire)
+    assert widget._selected().origin == "kept"
+    assert [one["name"] for one in message.content["layers"]] == ["conv2d_1_relu"]
+    assert message.content["steps"] == stored.probes.frames()
+    values, about = decoded(message, "conv2d_1_relu")
+    frame = stored.probes.frame(message.content["step"])["conv2d_1_relu"][0]
+    assert values == pytest.approx(frame[about["units"]], abs=float(frame.max()) / 100)
+    assert len(view.ok("catch_up")["pins"]) == 4
+    assert not view.call("pin_from_data", split="train").content["ok"]
 
 
 def test_weights_of_the_past_stay_within_bounds():
