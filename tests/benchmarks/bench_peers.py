@@ -9,6 +9,7 @@ left out. The targets are for our compiled steps, as Keras on JAX compiles its o
 ours by default, where a fit of a few epochs may never compile.
 
 LEPTON_BENCH_QUICK=1 takes a tenth of the samples and one round, only to see that everything runs.
+LEPTON_PEER_ROUNDS sets the number of rounds on MNIST.
 LEPTON_BENCH_THROUGH="COMMAND …" runs each measured process through a command, such as one that waits until the
 machine is quiet, so that others wait for one process and not for the whole quarter of an hour.
 """
@@ -32,7 +33,7 @@ LONG = True
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 QUICK = bool(os.environ.get("LEPTON_BENCH_QUICK"))
-ROUNDS = 1 if QUICK else 3
+ROUNDS = 1 if QUICK else int(os.environ.get("LEPTON_PEER_ROUNDS", "3"))
 SHARE = 10 if QUICK else 1  # one sample in so many is used
 MNIST_EPOCHS = 10  # 97 % come sooner
 COMPILED_EPOCHS = 3 if QUICK else 12
