@@ -73,7 +73,7 @@ def test_search_compare_and_change(book: Notebook) -> None:
     view.get_by_role("checkbox", name="Compare fast").uncheck()
     view.get_by_role("button", name="Rename").click()
     page.get_by_role("textbox", name="New name").fill("tiny")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(view.get_by_role("checkbox", name="Compare tiny")).to_be_checked()
     view.get_by_role("button", name="Open").click()
     expect(view.get_by_role("button", name="Star tiny")).to_be_visible()

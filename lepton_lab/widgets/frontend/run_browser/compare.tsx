@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { LineChart, type Series } from "../lib/chart";
 import { Empty, Select, Tabs } from "../lib/controls";
-import { num, power } from "../lib/format";
+import { power } from "../lib/format";
 import { f32 } from "../lib/floats";
 import type { Ask } from "../evaluation_view/ask";
 import { run_browser as words } from "../strings/en/run_browser";
@@ -78,8 +78,8 @@ export function Compare({ ask, runs }: { ask: Ask; runs: readonly Run[] }) {
 }
 
 function Curves({ ask, runs, measure }: { ask: Ask; runs: readonly Run[]; measure: string }) {
-  const [series, setSeries] = useState<Series[] | null>(null);
-  const read = useRef(0);
+  const [found, setFound] = useState<{ measure: string; series: Series[] } | null>(null);
+  const last = useRef(0);
   const drawn = runs.slice(0, MOST_CURVES);
   const ids = drawn.map((run) => run.id).join(" ");
   // the curves of live runs are read again when an epoch has ended, at most once a second
@@ -87,32 +87,31 @@ function Curves({ ask, runs, measure }: { ask: Ask; runs: readonly Run[]; measur
   const names = useMemo(() => new Map(drawn.map((run) => [run.id, run.name])), [ids, drawn.map((run) => run.name).join("\n")]);
   useEffect(() => {
     let current = true;
-    const wait = Math.max(0, read.current + AGAIN_MS - Date.now());
+    const wait = Math.max(0, last.current + AGAIN_MS - Date.now());
     const timer = setTimeout(
       async () => {
-        read.current = Date.now();
+        last.current = Date.now();
         const list = ids.split(" ");
         const answer = await ask("curves", { ids: list, measure });
         if (!current || !answer) return;
-        setSeries(
-          (answer.result.curves as { id: string; split: "train" | "valid" }[]).map((curve, i) => ({
-            x: f32(answer.buffers[2 * i]!),
-            y: f32(answer.buffers[2 * i + 1]!),
-            color: (list.indexOf(curve.id) + 1) as Series["color"],
-            split: curve.split,
-            name: curve.split === "valid" ? words.validation : words.training,
-            group: names.get(curve.id) ?? curve.id,
-          })),
-        );
+        const series = (answer.result.curves as { id: string; split: "train" | "valid" }[]).map((curve, i) => ({
+          x: f32(answer.buffers[2 * i]!),
+          y: f32(answer.buffers[2 * i + 1]!),
+          color: (list.indexOf(curve.id) + 1) as Series["color"],
+          split: curve.split,
+          name: curve.split === "valid" ? words.validation : words.training,
+          group: names.get(curve.id) ?? curve.id,
+        }));
+        setFound({ measure, series });
       },
-      series ? wait : 0,
+      found && found.measure === measure ? wait : 0,
     );
     return () => {
       current = false;
       clearTimeout(timer);
     };
   }, [ask, ids, measure, progress, names]);
-  if (!series) return <div class="rb-wait" />;
+  if (!found) return <div class="rb-wait" />;
   return (
     <>
       <ul class="rb-legend">
@@ -122,8 +121,15 @@ function Curves({ ask, runs, measure }: { ask: Ask; runs: readonly Run[]; measur
           </li>
         ))}
       </ul>
-      {series.length ? (
-        <LineChart label={words.column(measure)} xLabel={words.epochAxis} series={series} readout={series.length <= 4} height={260} />
+      {found.series.length ? (
+        <LineChart
+          label={words.column(found.measure)}
+          xLabel={words.epochAxis}
+          series={found.series}
+          readout={found.series.length <= 4}
+          height={260}
+          tickX={(x) => (Number.isInteger(x) ? String(x) : "")}
+        />
       ) : (
         <Empty title={words.noCurves} detail={words.noCurvesDetail} />
       )}
@@ -171,7 +177,7 @@ function Settings({ runs, settings, picked }: { runs: readonly Run[]; settings: 
 
 function written(value: Value): string {
   if (value === null) return words.unset;
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : Math.abs(value) < 0.01 ? power(value) : num(value, 4);
+  if (typeof value === "number") return value !== 0 && Math.abs(value) < 1e-4 ? power(value) : String(Number(value.toPrecision(4)));
   const text = String(value);
   return text.length > 28 ? `${text.slice(0, 27)}…` : text;
 }

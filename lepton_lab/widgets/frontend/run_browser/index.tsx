@@ -52,16 +52,16 @@ function App() {
   const byId = useMemo(() => new Map((runs ?? []).map((run) => [run.id, run])), [runs]);
   const picked = selected.map((id) => byId.get(id)).filter((run) => run !== undefined);
 
-  const roomy = width > 900;
+  const [roomy, narrow] = [width > 900, width < 760];
   const columns = [
     "state",
     "name",
     ...(about.project === null && projects.length && roomy ? ["project"] : []),
     "epoch",
-    "loss",
+    ...(narrow ? [] : ["loss"]),
     ...metrics.slice(0, roomy ? 3 : 2),
     "lr",
-    "duration",
+    ...(narrow ? [] : ["duration"]),
     ...(roomy ? ["data"] : []),
     "created",
   ];

@@ -1,12 +1,11 @@
 // Parallel coordinates: one line a run, one axis a setting that differs, the result last.
-import { num } from "../lib/format";
 import { useWidth } from "../evaluation_view/plot";
 import { run_browser as words } from "../strings/en/run_browser";
 import { type Axis, axisOf, goodness, pieces, place, type Value } from "./axes";
 import type { Run } from "./runs";
 
 const HEIGHT = 240;
-const MARGIN = { left: 56, right: 72, top: 30, bottom: 16 };
+const MARGIN = { left: 24, right: 72, top: 30, bottom: 16 };
 const MOST_AXES = 8;
 
 interface Props {
@@ -44,7 +43,7 @@ export function Parallel({ runs, settings, measure }: Props) {
           {axes.map(({ axis }, i) => (
             <g key={axis.name}>
               <line class="axis" x1={Math.round(X(i)) + 0.5} x2={Math.round(X(i)) + 0.5} y1={Y(1)} y2={Y(0)} />
-              <text class="strong" x={X(i)} y={14} text-anchor={i === 0 ? "start" : i === axes.length - 1 ? "end" : "middle"} dx={i === 0 ? -MARGIN.left + 4 : i === axes.length - 1 ? MARGIN.right - 4 : 0}>
+              <text class="strong" x={X(i)} y={14} text-anchor={i === 0 ? "start" : i === axes.length - 1 ? "end" : "middle"}>
                 {short(axis.name)}
               </text>
               {marks(axis).map(([p, text]) => (
@@ -62,7 +61,7 @@ export function Parallel({ runs, settings, measure }: Props) {
 
 function marks(axis: Axis): [number, string][] {
   if (axis.kind === "names") return axis.names.map((name, i) => [axis.names.length === 1 ? 0.5 : i / (axis.names.length - 1), name]);
-  if (axis.kind === "log") return [0, 1].map((p) => [p, num(axis.low * (axis.high / axis.low) ** p, 4)]);
+  if (axis.kind === "log") return [0, 1].map((p) => [p, String(Number((axis.low * (axis.high / axis.low) ** p).toPrecision(3)))]);
   return [0, 0.5, 1].map((p) => [p, String(Number((axis.low + p * (axis.high - axis.low)).toPrecision(3)))]);
 }
 
