@@ -76,8 +76,7 @@ export function Curves(props: { readings: (Readings | null)[]; layer: string; ve
 }
 
 function healthyBand(found: Series[]): Band[] {
-  const s = found[0];
-  if (!s || s.x.length < 1) return [];
-  const x = [s.x[0]!, s.x[s.x.length - 1]!];
+  if (!found.length) return [];
+  const x = [Math.min(...found.map((s) => s.x[0]!)), Math.max(...found.map((s) => s.x[s.x.length - 1]!))];
   return [{ x, low: x.map(() => HEALTHY[0]), high: x.map(() => HEALTHY[1]), color: 8 }];
 }

@@ -146,7 +146,7 @@ function App() {
           <Stat label={words.epoch} value={count(state.epoch)} width={48} />
           <Stat label={words.loss} value={num(state.loss)} width={44} />
           <Stat label={words.valLoss} value={num(state.val_loss)} width={88} />
-          <Stat label={words.accuracy} value={percent(state.accuracy, 0)} width={40} />
+          <Stat label={words.accuracy} value={percent(state.accuracy, 0)} width={88} />
         </dl>
       </div>
       <div class="three">

@@ -11,7 +11,7 @@ export const playground = {
   batches: "Batches",
   loss: "Loss",
   valLoss: "Validation loss",
-  accuracy: "right",
+  accuracy: "Validation right",
   speed: "Speed",
   speeds: { slow: "slow", normal: "normal", fast: "fast", full: "full" },
   data: "Data",
