@@ -196,10 +196,13 @@ from .training import (
 from .training.linear import LinearRegression as LinearRegression, mean_squared_error as mean_squared_error
 from .widgets import (
     DoctorView as DoctorView,
+    EvaluationView as EvaluationView,
     FeatureMapViewer as FeatureMapViewer,
     GradientMonitor as GradientMonitor,
     LRFinderView as LRFinderView,
+    NetworkBuilder as NetworkBuilder,
     Playground as Playground,
+    RunBrowser as RunBrowser,
     TrainingMonitor as TrainingMonitor,
     Workbench as Workbench,
 )

@@ -1,7 +1,10 @@
 from .doctor_view import DoctorView as DoctorView
+from .evaluation_view import EvaluationView as EvaluationView
 from .feature_map_viewer import FeatureMapViewer as FeatureMapViewer
 from .gradient_monitor import GradientMonitor as GradientMonitor
 from .lr_finder_view import LRFinderView as LRFinderView
+from .network_builder import NetworkBuilder as NetworkBuilder
 from .playground import Playground as Playground
+from .run_browser import RunBrowser as RunBrowser
 from .training_monitor import TrainingMonitor as TrainingMonitor
 from .workbench import Workbench as Workbench
