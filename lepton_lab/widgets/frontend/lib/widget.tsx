@@ -181,6 +181,7 @@ export function widget(App: ComponentType, name: string, css: string) {
       el.dataset.llWidget = name;
       // keys pressed in a widget are the widget's: a notebook in command mode would delete cells
       el.dataset.lmSuppressShortcuts = "true";
+      el.addEventListener("keydown", (event) => event.stopPropagation()); // else arrow keys would not move a slider
       const link = new Link(model);
       const seen = new Seen(link, el);
       const frame: Frame = { model, link, host, el, seen };
