@@ -73,7 +73,7 @@ class NetworkBuilder(Widget):
         self._batch_size = batch_size
         self._sample = 0
         self._version = 0
-        self._picture: Picture | None = None
+        self._passing: Picture | None = None
         self._notes: tuple[str, ...] = ()
         network, self._notes = _network_of(thing)
         self._editor = Editor(_for_data(network, data))
@@ -211,23 +211,23 @@ class NetworkBuilder(Widget):
         """Shows another sample."""
         with self._lock:
             self._sample += step
-            self._show()
+            self._show(asked=True)
 
     @command
     def preview(self) -> None:
         """Sends the sample's way through the network again, for a view that is new."""
         with self._lock:
-            picture = self._picture
+            picture = self._passing
             if picture is not None and picture.version == self._version:
                 self._send_picture(picture)
             else:
-                self._show()
+                self._show(asked=True)
 
     @command(background=True)
     def filters(self, path: str) -> Reply:
         """Some filters of a layer, as they were drawn."""
         with self._lock:
-            picture, network = self._picture, self._editor.network
+            picture, network = self._passing, self._editor.network
         if picture is not None and picture.module is not None:
             found = filters_of(picture.module, network, path)
             if found is not None:
@@ -254,7 +254,7 @@ class NetworkBuilder(Widget):
         with self._lock:
             if self.state.get("kinds") != len(LAYERS.entries()):
                 self._refresh()
-            elif self._picture is None or self._picture.version != self._version:
+            elif self._passing is None or self._passing.version != self._version:
                 self._show()
 
     def still(self) -> str | None:
@@ -265,7 +265,7 @@ class NetworkBuilder(Widget):
     def released(self) -> None:
         """Ends the thread that makes previews."""
         self._preview.close()
-        self._picture = None
+        self._passing = None
 
     def _refresh(self) -> None:
         """Brings what is synced up to date; called with the lock held, or before anybody else knows the widget."""
@@ -297,14 +297,14 @@ class NetworkBuilder(Widget):
         if not self._editor.network.layers:
             return "Add a layer first."
         if problem:
-            return f"Fix {problem['path']} first: {problem['title']}" if problem["path"] else str(problem["title"])
+            return f"Fix {problem['path']} first: {problem['brief']}." if problem["path"] else str(problem["title"])
         if not self._trained:
             return "Nobody listens yet: pass a function to builder.on_train, or use ll.Workbench."
         return ""
 
-    def _show(self) -> None:
-        """Wishes for a picture of the network as it is now."""
-        if self._data is None or not len(self._data.train) or not self.visible:
+    def _show(self, *, asked: bool = False) -> None:
+        """Wishes for a picture of the network as it is now, where somebody looks."""
+        if self._data is None or not len(self._data.train) or not (asked or self.visible):
             return
         with contextlib.suppress(LeptonError):
             sample, _, _ = sample_of(self._data, self._sample)
@@ -312,7 +312,7 @@ class NetworkBuilder(Widget):
 
     def _pictured(self, picture: Picture) -> None:
         with self._lock:
-            self._picture = picture
+            self._passing = picture
             if picture.version == self._version:
                 self._send_picture(picture)
 

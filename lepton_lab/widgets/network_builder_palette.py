@@ -17,9 +17,18 @@ _ORDER = (
     "Pretrained",
 )  # fmt: skip
 _FIRST = {
-    "Conv2d": 0, "MaxPool2d": 0, "AvgPool2d": 1, "Flatten": 0, "Reshape": 1, "ReLU": 0, "GELU": 1, "Sigmoid": 2, "Tanh": 3,
-    "Residual": 0, "Parallel": 1, "Repeat": 2, "BatchNorm2d": 0, "LayerNorm": 1, "Embedding": 0, "LSTM": 1,
-}  # fmt: skip
+    kind: place
+    for kinds in (
+        ("Conv2d", "Conv1d"),
+        ("MaxPool2d", "AvgPool2d", "GlobalAvgPool2d"),
+        ("Flatten", "Reshape"),
+        ("ReLU", "GELU", "Sigmoid", "Tanh"),
+        ("Residual", "Parallel", "Repeat"),
+        ("BatchNorm2d", "LayerNorm"),
+        ("Embedding", "LSTM", "TransformerEncoderLayer"),
+    )
+    for place, kind in enumerate(kinds)
+}
 """The commonest kinds stand first in their group, the others follow by name."""
 _GLYPHS = {
     "Convolution": "conv", "Pooling": "pool", "Linear": "dense", "Shape": "flat", "Activation": "act", "Block": "block",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,21 +35,19 @@ def builder_table(network: NetworkSpec, data: DataBundle | None, batch_size: int
     problem = _problem(check) or (_ending(network, check, data) if check.shapes is not None else None)
     expected: dict[str, Row] = {}
     if check.problems and check.problems[0].fixes:
-        try:
+        with contextlib.suppress(LeptonError):
             expected = {row.path: row for row in network.apply(check.problems[0].fixes[0]).check().rows}
-        except LeptonError:
-            expected = {}
     space = len(network.input_shape) - 1 if network.input_shape else 0
     fields = receptive_fields(network.layers, space) if space in (1, 2, 3) else {}
     at_fault = check.problems[0].path if check.problems else ""
     cards = _Cards(at_fault, expected, fields).of(network.layers, "", network.input if at_fault or check.ok else None)
     rows = [row for row in check.rows if row.depth == 0]
-    outer = {layer.name for layer in network.layers}
     total = {
         "layers": sum(1 for _ in network.walk()),
-        "parameters": sum(row.parameters for row in rows if row.path in outer),
-        "trainable": sum(row.trainable for row in rows if row.path in outer),
-        "multiply_adds": sum(row.multiply_adds for row in rows if row.path in outer),
+        "parameters": sum(row.parameters for row in rows),
+        "share_of": sum(row.parameters for row in (expected.values() or rows) if row.depth == 0),
+        "trainable": sum(row.trainable for row in rows),
+        "multiply_adds": sum(row.multiply_adds for row in rows),
         "memory": training_bytes(check.shapes, batch_size) if check.shapes is not None else None,
         "batch_size": batch_size,
         "complete": check.ok,
@@ -130,11 +129,12 @@ def _problem(check: NetworkCheck) -> dict[str, Any] | None:
     error = problem.error
     if isinstance(error, ShapeError) and error.expected and problem.path:
         name = problem.path.rpartition("/")[2]
-        title = f"{name} expects {error.expected}, but {error.received}."
+        title, brief = f"{name} expects {error.expected}, but {error.received}.", "its input does not fit"
     else:
-        title = f"{error.what}."
+        title, brief = f"{error.what}.", "see there"
     return {
         "path": problem.path,
+        "brief": brief,
         "title": title[0].upper() + title[1:] if not problem.path else title,
         "detail": f"{error.do}." if error.do and not error.do.endswith(".") else error.do or "",
         "fixes": [{"label": _button(fix), "fix": fix.model_dump()} for fix in problem.fixes],
@@ -168,7 +168,7 @@ def _ending(network: NetworkSpec, check: NetworkCheck, data: DataBundle | None) 
     fixes.append(Fix(label=f"add Linear({wanted}){also} at the end", edits=tuple(steps)))
     return {
         "path": last.name,
-        "ending": True,
+        "brief": f"it has to give {wanted} number{'s' if wanted > 1 else ''}",
         "title": f"{last.name} gives {output}, but {data.name} has {what}.",
         "detail": f"The last layer has to give {wanted} numbers, one for each.",
         "fixes": [{"label": _button(fix), "fix": fix.model_dump()} for fix in fixes],

@@ -24,11 +24,15 @@ def test_every_layer_says_its_parameters_and_itself():
 
 def test_parameters_of_a_convolution():
     found = {parameter.name: parameter for parameter in parameters_of(Conv2d)}
-    assert list(found)[0] == "out_channels"
-    assert found["out_channels"].control == "whole" and found["out_channels"].least == 1
-    assert found["kernel_size"].lengths == (1, 2) and found["kernel_size"].required
-    assert found["padding"].words == ("same", "valid") and found["padding"].default == 0
-    assert "relu" in found["activation"].words and found["activation"].empty
+    assert next(iter(found)) == "out_channels"
+    assert found["out_channels"].control == "whole"
+    assert found["out_channels"].least == 1
+    assert found["kernel_size"].lengths == (1, 2)
+    assert found["kernel_size"].required
+    assert found["padding"].words == ("same", "valid")
+    assert found["padding"].default == 0
+    assert "relu" in found["activation"].words
+    assert found["activation"].empty
     assert found["bias"].control == "switch"
 
 

@@ -19,7 +19,7 @@ export function CardView({ card }: { card: Card }) {
   const what = card.what.replace(/^(\w+?)\s/, "$1 ");
   const glyph = (kindOf(palette, card.kind)?.glyph ?? "grid") as IconName;
   const maps = card.state === "ok" ? picture?.layers.get(card.path) : undefined;
-  const classes = ["ll-nb-card", thin ? "thin" : "", chosen ? "selected" : "", problem ? "fault" : "", closed ? "closed" : ""];
+  const classes = ["ll-nb-card", thin ? "thin" : "", chosen ? "selected" : "", problem ? "fault" : card.state === "holds" ? "holds" : "", closed ? "closed" : ""];
   return (
     <article
       class={classes.filter(Boolean).join(" ")}
@@ -55,6 +55,7 @@ export function CardView({ card }: { card: Card }) {
         <div class="ll-nb-who">
           <div class="ll-nb-name">
             {card.name}
+            {card.state === "holds" && closed && <Icon name="bad" />}
             {thin && <span>{what}</span>}
           </div>
           {!thin && <div class="ll-nb-what">{what}</div>}
@@ -65,7 +66,7 @@ export function CardView({ card }: { card: Card }) {
         <Shape sizes={card.output ?? card.expected?.output ?? null} soft={!card.output} />
         <div class="ll-nb-cost">
           {parameters === null ? "" : parameters ? count(parameters) : <span class="ll-soft">0</span>}
-          {!!parameters && !thin && <Share of={parameters} all={state.total.parameters} />}
+          {!!parameters && !thin && <Share of={parameters} all={state.total.share_of} />}
         </div>
       </div>
       {problem && <Why problem={problem} />}
@@ -121,7 +122,7 @@ function Why({ problem }: { problem: Problem }) {
       <p>
         <strong>{problem.title}</strong>
       </p>
-      {problem.detail && <p>{problem.detail}</p>}
+      {problem.detail && <p>{problem.detail.split("`").map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</p>}
       <div class="ll-nb-acts">
         {problem.fixes.map((fix, i) => (
           <Button key={fix.label} kind={i === 0 ? "primary" : undefined} label={fix.label} onClick={() => void order({ do: "fix", fix: fix.fix })} />

@@ -40,7 +40,6 @@ export interface Problem {
   title: string;
   detail: string;
   fixes: Fix[];
-  ending?: boolean;
 }
 
 export interface Card {
@@ -76,6 +75,8 @@ export interface State {
   total: {
     layers: number;
     parameters: number;
+    /** Parameters of the whole network, those expected after the first fix where it is not valid. */
+    share_of: number;
     multiply_adds: number;
     memory: number | null;
     batch_size: number;

@@ -1,0 +1,109 @@
+"""How long an edit of a network of 50 layers takes from the key to the drawn shapes, in a real browser.
+
+Run alone: `python -m tests.benchmarks.bench_builder`. The kernel's part (edit, shapes of all layers, state) is measured
+without a browser too.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+import lepton_lab as ll
+from lepton_lab.widgets.network_builder_edits import Editor
+from lepton_lab.widgets.network_builder_table import builder_table
+from tests.browser.conftest import CHROMIUM_FLAGS, lab
+from tests.browser.install_chromium import system_browser
+from tests.browser.notebook import Notebook
+
+NETWORK = "ll.NetworkSpec([ll.Conv2d(8, 3, padding=1) for _ in range(48)] + [ll.Flatten(), ll.Linear(10)], input_shape=(1, 28, 28))"
+CELL = f"""import lepton_lab as ll
+from lepton_lab.widgets.network_builder import NetworkBuilder
+builder = NetworkBuilder({NETWORK}, data=ll.load_dataset("mnist-sample"))
+builder"""
+KEYS = """async times => {
+    const field = document.querySelector('input[aria-label="out_channels"]');
+    const shape = document.querySelector('.ll-nb-card[data-path="conv2d_2"] .ll-nb-shape');
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+    const found = [];
+    for (let i = 0; i < times; i++) {
+        const value = String(16 + i);
+        const began = performance.now();
+        const drawn = new Promise(done => {
+            const watch = new MutationObserver(() => {
+                if (!shape.textContent.startsWith(value)) return;
+                watch.disconnect();
+                done(performance.now() - began);
+            });
+            watch.observe(shape, { characterData: true, childList: true, subtree: true, attributes: true });
+        });
+        set.call(field, value);
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+        found.push(await drawn);
+        await new Promise(done => setTimeout(done, 150));
+    }
+    return found;
+}"""
+
+
+def kernel_part(edits: int = 50) -> list[float]:
+    """Milliseconds of each edit of the second of 50 layers, shapes and table included."""
+    network = ll.NetworkSpec(
+        [ll.Conv2d(8, 3, padding=1) for _ in range(48)] + [ll.Flatten(), ll.Linear(10)], input_shape=(1, 28, 28)
+    )
+    editor = Editor(network)
+    builder_table(editor.network, None, 32)
+    found = []
+    for number in range(edits):
+        began = time.perf_counter()
+        editor.edit({"do": "set", "path": "conv2d_2", "values": {"out_channels": 100 + number}})
+        builder_table(editor.network, None, 32)
+        found.append(1000 * (time.perf_counter() - began))
+    return found
+
+
+def in_browser(edits: int = 40) -> list[float]:
+    """Milliseconds from the key to the drawn shape, for each edit, with a preview running beside."""
+
+    class _Folders:
+        @staticmethod
+        def mktemp(name: str) -> Path:
+            return Path(tempfile.mkdtemp(prefix=name))
+
+    servers: Any = (
+        lab.__wrapped__(_Folders()) if hasattr(lab, "__wrapped__") else lab._get_wrapped_function()(_Folders())
+    )
+    server = next(servers)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=system_browser() or None, args=CHROMIUM_FLAGS)
+            page = browser.new_page()
+            notebook = Notebook.create(page, server, CELL)
+            notebook.run()
+            page.locator('.ll-nb-card[data-path="conv2d_2"]').click()
+            page.get_by_label("out_channels", exact=True).wait_for()
+            page.evaluate(KEYS, 5)
+            found: list[float] = page.evaluate(KEYS, edits)
+            browser.close()
+            return found
+    finally:
+        servers.close()
+
+
+def main() -> None:
+    """Measures and prints."""
+    for name, values in (("kernel alone", kernel_part()), ("key to drawn shapes", in_browser())):
+        ordered = sorted(values)
+        print(
+            f"{name}: median {statistics.median(ordered):.1f} ms, 95 % {ordered[int(0.95 * len(ordered))]:.1f} ms, "
+            f"longest {ordered[-1]:.1f} ms, {len(ordered)} edits of 50 layers"
+        )
+
+
+if __name__ == "__main__":
+    main()
