@@ -32,4 +32,6 @@ CIFAR10_RESNET = Recipe(
         "batch_size": 128,
         "precision": "auto",
     },
+    accuracy=0.8684,
+    measured="one run, seed 0; all 50,000 training images, from JPEG files; set looked at once, at the end",
 )
