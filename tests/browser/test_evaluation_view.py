@@ -112,3 +112,35 @@ def test_a_regression_shows_its_residuals(page: Page, lab: Lab) -> None:
     notebook.shot("evaluation_view-regression", view)
     assert notebook.errors == []
     assert (ARTEFACTS / "evaluation_view-regression.png").exists()
+
+
+KINDS = """
+import numpy as np, pandas as pd, torch, lepton_lab as ll
+torch.manual_seed(0)
+words = np.array("a film that is good bad dull bright long short and slow quick with much little".split())
+g = np.random.default_rng(0)
+texts = [" ".join(g.choice(words, 12)) for _ in range(400)]
+frame = pd.DataFrame({"text": texts, "mood": ["up" if "good" in t or "bright" in t else "down" for t in texts]})
+text = ll.load_text(frame, text="text", label="mood")
+net = torch.nn.Sequential(torch.nn.EmbeddingBag(text.preprocessing.index_count, 2))
+first = ll.EvaluationView(ll.Trainer(net, lr=0.02, compile=False).fit(text, 4, 32, name="moods", verbose=0))
+people = pd.DataFrame({"age": g.integers(18, 80, 500), "town": g.choice(["Ulm", "Bonn", "Kiel"], 500)})
+people["pays"] = np.where(people["age"] + g.normal(0, 15, 500) > 45, "yes", "no")
+table = ll.load_table(people, target="pays")
+net = torch.nn.Linear(table.sample_shape[0], 1)
+second = ll.EvaluationView(ll.Trainer(net, lr=0.05, compile=False).fit(table, 4, 32, name="payers", verbose=0))
+"""
+
+
+def test_texts_and_rows_of_tables_can_be_looked_at(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, KINDS, "first", "second", height=2600)
+    notebook.run()
+    for name, kind in (("moods", "text"), ("payers", "row")):
+        view = page.get_by_role("region", name=f"Evaluation of {name}")
+        view.scroll_into_view_if_needed()
+        expect(view.get_by_role("slider")).to_be_visible(timeout=60_000)
+        samples = view.get_by_role("region", name="Samples of the selected cell")
+        expect(samples.get_by_role("button", name="Sample").first).to_be_visible()
+        assert samples.locator(".ev-text" if kind == "text" else ".ev-cells").count() > 1
+        notebook.shot(f"evaluation_view-{kind}", view)
+    assert notebook.errors == []
