@@ -21,10 +21,10 @@ from tests.browser.conftest import CHROMIUM_FLAGS, lab
 from tests.browser.install_chromium import system_browser
 from tests.browser.notebook import Notebook
 
-NETWORK = "ll.NetworkSpec([ll.Conv2d(8, 3, padding=1) for _ in range(48)] + [ll.Flatten(), ll.Linear(10)], input_shape=(1, 28, 28))"
+LAYERS = "[ll.Conv2d(8, 3, padding=1) for _ in range(48)] + [ll.Flatten(), ll.Linear(10)]"
 CELL = f"""import lepton_lab as ll
 from lepton_lab.widgets.network_builder import NetworkBuilder
-builder = NetworkBuilder({NETWORK}, data=ll.load_dataset("mnist-sample"))
+builder = NetworkBuilder(ll.NetworkSpec({LAYERS}, input_shape=(1, 28, 28)), data=ll.load_dataset("mnist-sample"))
 builder"""
 KEYS = """async times => {
     const field = document.querySelector('input[aria-label="out_channels"]');

@@ -329,7 +329,7 @@ class Frame:
 
 
 def _loaded(target: ast.expr) -> ast.expr:
-    copy: Any = ast.parse(ast.unparse(target), mode="eval").body
+    copy = ast.parse(ast.unparse(target), mode="eval").body
     return ast.copy_location(copy, target)
 
 
