@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -27,6 +28,8 @@ MOST_RUNS = 8
 """Runs in one set of charts: there are eight colours."""
 
 _LISTED = 60
+_LIVELY_S = 10.0  # of training, in which every pulse is sent
+_APART_S = 0.25  # between two messages afterwards
 
 
 class TrainingMonitor(Orders, Widget):
@@ -84,6 +87,7 @@ class TrainingMonitor(Orders, Widget):
         self._lock = threading.RLock()
         self._readers: dict[str, Reader] = {}
         self._told_start: Any = None
+        self._told_at = 0.0
         self._workspace = workspace
         self.starter: Starter | None = None
         traits = {name: options.pop(name) for name in list(options) if name in self.trait_names()}
@@ -138,7 +142,14 @@ class TrainingMonitor(Orders, Widget):
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def pulse(self) -> None:
-        """Sends what is new of every run in one message."""
+        """Sends what is new of every run in one message: ten times a second at first, then less often.
+
+        A curve that has been growing for a while moves by less than a pixel in a tenth of a second; drawing it again
+        would only take time from the training. A run that changes its state is told of at once.
+        """
+        if self._calm() and time.monotonic() - self._told_at < _APART_S:
+            return
+        self._told_at = time.monotonic()
         with self._lock:
             told = [reader.news() for reader in self._shown()]
             content, buffers = _message([news for news in told if news is not None])
@@ -231,8 +242,16 @@ class TrainingMonitor(Orders, Widget):
         why = self.blocked or self.starter.problem()
         return {"can": True, "why": why, "settings": dict(self.plan), "again": bool(self.run_id)}
 
+    def _calm(self) -> bool:
+        """Whether the run has trained for a while and is in the state that was told."""
+        reader = self._readers.get(self.run_id)
+        if reader is None or reader.status.elapsed_s < _LIVELY_S:
+            return False
+        return not isinstance(reader.run, Run) or reader.run.status.state is reader.status.state
+
     def _tell(self) -> None:
         """Sends at once what an order has changed, where somebody looks."""
+        self._told_at = 0.0
         if self.visible:
             self._pulse()
 
