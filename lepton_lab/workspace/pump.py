@@ -21,6 +21,7 @@ POLL_S = 0.05
 WRITE_S = 0.2
 """Seconds between two writes of what is new."""
 
+_ANSWER_S = 0.01  # s between two looks while somebody waits for an answer
 _END_S = 2.0
 
 
@@ -65,8 +66,9 @@ class Pump:
 
     def _serve(self) -> None:
         written = 0.0
+        recordings: list[Recording] = []
         while True:
-            self._wake.wait(POLL_S)
+            self._wake.wait(_ANSWER_S if any(r.awaits_answer for r in recordings) else POLL_S)
             self._wake.clear()
             with self._lock:
                 recordings = list(self._recordings)
