@@ -1,5 +1,5 @@
 // The network builder. Synced: state (the kernel's), selection, folded, tab. Never synced: what is typed, open groups.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Menu, Segmented, Stat, Strip as Line } from "../lib/controls";
 import { bytes, count, si } from "../lib/format";
 import { useLink, useMessages, useOrder, useRoot, useTrait, useVisible, widget } from "../lib/widget";
@@ -56,13 +56,20 @@ function App() {
   };
 
   const last = selection[selection.length - 1];
-  useEffect(() => {
-    const lost = document.activeElement === document.body || document.activeElement === null;
-    if (!focus.current && !lost) return;
-    if (!focus.current) return;
-    focus.current = false;
+  // the card that has the keys may be drawn anew or go away: the keys then go to the card that is selected
+  useLayoutEffect(() => {
+    const active = document.activeElement;
+    if (!focus.current || (active && active !== document.body && !root.contains(active))) return;
+    if (active instanceof HTMLElement && active.matches(WRITING) && root.contains(active)) return;
     root.querySelector<HTMLElement>(last ? `.ll-nb-card[data-path="${CSS.escape(last)}"]` : ".ll-nb-card[tabindex='0']")?.focus();
   }, [state.version, last]);
+  useEffect(() => {
+    const moved = (event: Event) => {
+      focus.current = (event.target as HTMLElement).matches(".ll-nb-card");
+    };
+    root.addEventListener("focusin", moved);
+    return () => root.removeEventListener("focusin", moved);
+  }, [root]);
 
   const layers = selection.filter((path) => !path.endsWith("/"));
   const keys = (event: KeyboardEvent) => {
@@ -74,7 +81,7 @@ function App() {
     if (!action || tab !== "build") return;
     const card = on.closest(".ll-nb-card") !== null;
     if (action.is === "settings" && (!card || on.matches("button, a"))) return;
-    focus.current = !writing && action.is !== "search" && action.is !== "settings";
+    if (!writing && !["search", "settings"].includes(action.is)) focus.current = true;
     const edit = (values: Record<string, unknown>) => void builder.order(values);
     if (action.is === "search") root.querySelector<HTMLElement>(".ll-nb-find input")?.focus();
     else if (action.is === "undo" || action.is === "redo") edit({ do: action.is });

@@ -116,6 +116,7 @@ export function Cards({ list, label }: { list: List; label?: string }) {
       fallbackTolerance: 3,
       fallbackClass: "ll-nb-flying",
       swapThreshold: 0.6,
+      invertSwap: true, // else a card flees from what shall be dropped into it
       onEnd: (event) => {
         const path = event.item.dataset.path;
         const [from, old, to, now] = [event.from, event.oldDraggableIndex, event.to, event.newDraggableIndex];
