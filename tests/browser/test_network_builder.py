@@ -36,7 +36,7 @@ PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
 def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Notebook:
     found = Notebook.create(page, lab, CELL.format(data="mnist-sample"))
     found.run()
-    expect(page.get_by_label("Find a layer")).to_be_visible()
+    expect(page.get_by_label("Add Conv2d", exact=True)).to_be_visible(timeout=20_000)
     return found
 
 
