@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -41,7 +42,9 @@ class Widget(anywidget.AnyWidget):
         super().__init_subclass__(**keys)
         taken = sorted(name for name in collect(cls) if hasattr(Widget, name))
         if taken:
-            raise TypeError(f"{cls.__name__}.{taken[0]} would hide a method of every widget; give the order another name")
+            raise TypeError(
+                f"{cls.__name__}.{taken[0]} would hide a method of every widget; give the order another name"
+            )
 
     def __init__(self, **traits: Any) -> None:
         unknown = sorted(set(traits) - set(self.trait_names()))
@@ -49,6 +52,7 @@ class Widget(anywidget.AnyWidget):
             raise UnknownNameError("argument", unknown[0], self._settable())
         self._views = Views()
         self._picture = Still(self.still)
+        self._pushed, self._push_lock = 0, threading.Lock()
         super().__init__(**traits)
         self._desk = Desk(self, self._deliver)
         self.on_msg(self._receive)
@@ -73,14 +77,16 @@ class Widget(anywidget.AnyWidget):
         return f"anywidget:{self.model_id}"
 
     def push(self, kind: str, content: Mapping[str, Any] | None = None, buffers: Sequence[Any] = ()) -> None:
-        """Sends one message to all views of this widget.
+        """Sends one message to all views of this widget, with a number, by which a view notices that it missed one.
 
         Args:
             kind: What the front end listens for.
             content: Plain JSON data.
             buffers: Arrays or bytes; an array is sent as it lies in memory.
         """
-        self._deliver({**(content or {}), "kind": kind}, buffers)
+        with self._push_lock:
+            self._pushed += 1
+            self._deliver({**(content or {}), "kind": kind, "number": self._pushed}, buffers)
 
     def show_error(self, error: BaseException) -> None:
         """Shows an error in every view, in plain words."""
@@ -123,7 +129,11 @@ class Widget(anywidget.AnyWidget):
     def _receive(self, _: Any, content: Any, buffers: Sequence[Any]) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "view":
-            if self._views.tell(str(content.get("view")), bool(content.get("visible"))):
+            view, visible = str(content.get("view")), bool(content.get("visible"))
+            if visible:
+                with self._push_lock:  # what was sent before must be there before: else it was lost with the connection
+                    self._deliver({"kind": "beat", "to": view, "number": self._pushed})
+            if self._views.tell(view, visible):
                 pump.add(self)
                 self.seen()
         elif kind == "order" and (desk := self._desk) is not None:

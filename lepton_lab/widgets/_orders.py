@@ -17,8 +17,8 @@ __all__ = ["Desk", "Reply", "collect", "command", "failure"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_KEPT = 64  # answers that are remembered, for orders that are sent again
-_KEPT_S = 60.0
+_KEPT = 256  # answers that are remembered, for orders that are sent again, after a night with the lid closed too
+_KEPT_S = 60.0  # those with arrays: such an order asks for something and does no harm the second time
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ class Desk:
         if method._ll_command:
             self._send({"kind": "ack", "id": order}, ())
             with self._lock:
+                if self._closed:
+                    return
                 if self._worker is None:
                     name = f"lepton-{type(self._owner).__name__}"
                     self._worker = ThreadPoolExecutor(1, thread_name_prefix=name)
@@ -191,5 +193,6 @@ class Desk:
         now = time.monotonic()
         for key in list(self._seen)[:-1]:
             entry = self._seen[key]
-            if entry.answer is not None and (len(self._seen) > _KEPT or now - entry.at > _KEPT_S):
+            old = bool(entry.buffers) and now - entry.at > _KEPT_S
+            if entry.answer is not None and (len(self._seen) > _KEPT or old):
                 del self._seen[key]

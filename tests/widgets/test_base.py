@@ -164,6 +164,33 @@ def test_a_broken_pulse_is_shown_once_and_harms_no_other(wire, open_view, fast_p
     assert isinstance(broken.last_error, RuntimeError)
 
 
+def test_a_view_can_tell_that_it_missed_something(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    widget.push("a")
+    widget.push("b", {"to": view.view})
+    view.look()
+    assert wire.of("a")[0].content["number"] == 1
+    assert wire.of("b")[0].content["number"] == 2
+    assert wire.of("beat")[0].content == {"kind": "beat", "to": view.view, "number": 2}
+    view.look(False)
+    assert len(wire.of("beat")) == 1
+
+
+def test_an_order_sent_again_after_a_night_is_not_carried_out_again(wire, open_view, monkeypatch):
+    widget = Probe()
+    view = open_view(widget)
+    view.send("add", order="start", a=1)
+    view.send("arrays", order="read")
+    monkeypatch.setattr("lepton_lab.widgets._orders._KEPT_S", -1.0)
+    for _ in range(100):
+        view.send("add", a=2)
+    assert "read" not in widget._desk._seen
+    view.send("add", order="start", a=1)
+    assert widget.calls.count((1, 1)) == 1
+    assert wire.messages[-1].content == {"kind": "answer", "id": "start", "ok": True, "result": 2}
+
+
 def test_closing_frees_the_widget(wire, open_view):
     widget = Probe()
     view = open_view(widget)

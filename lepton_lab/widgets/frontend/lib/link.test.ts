@@ -86,6 +86,43 @@ describe("orders", () => {
     expect(heard).toEqual(["all", "mine"]);
   });
 
+  it("notice by the numbers that messages were lost, also when no more come", () => {
+    let [afresh, missed] = [0, 0];
+    link.afresh = () => (afresh += 1);
+    model.say({ kind: "rows", number: 7 }); // the first that this view hears
+    model.say({ kind: "rows", number: 8, to: "another" });
+    model.say({ kind: "beat", number: 8, to: link.view });
+    expect(afresh).toBe(0);
+    model.say({ kind: "rows", number: 10 });
+    expect(afresh).toBe(1);
+    model.say({ kind: "beat", number: 12, to: "another" });
+    expect(afresh).toBe(2);
+    model.say({ kind: "rows", number: 11 }); // replayed
+    model.say({ kind: "beat", number: 12, to: link.view });
+    expect(afresh).toBe(2);
+    link.on("missed", () => (missed += 1));
+    model.say({ kind: "rows", number: 20 });
+    expect([afresh, missed]).toEqual([2, 1]);
+  });
+
+  it("wait, and say so, while the kernel is gone", async () => {
+    const late: boolean[] = [];
+    link.onLate((is) => late.push(is));
+    const send = model.send;
+    model.send = () => {
+      throw new Error("Cannot send");
+    };
+    link.tell({ kind: "view", visible: true });
+    const answer = link.call("pause");
+    expect(late).toEqual([true]);
+    model.send = send;
+    vi.advanceTimersByTime(5000);
+    expect(new Set(model.sent.map((m) => m.id)).size).toBe(1);
+    model.say({ kind: "answer", id: model.sent[0].id, ok: true, result: 1 });
+    expect((await answer).result).toBe(1);
+    expect(late.at(-1)).toBe(false);
+  });
+
   it("leave nothing behind", () => {
     link.call("x").catch(() => undefined);
     link.dispose();

@@ -1,5 +1,6 @@
 // Orders to the kernel that cannot get lost: each has an id, is acknowledged, and is sent again until it is.
 // A kernel that runs comm callbacks beside its main thread can lose the first message after a page was loaded.
+// What the kernel says to all views is numbered, so that a view notices what a broken connection has swallowed.
 
 export interface Model {
   get(name: string): unknown;
@@ -45,6 +46,9 @@ export class Link {
   private listeners = new Map<string, Set<(content: any, buffers: DataView[]) => void>>();
   private timer: ReturnType<typeof setInterval> | undefined;
   private lateListeners = new Set<(late: boolean) => void>();
+  private heard: number | undefined;
+  /** Called after messages of the kernel were lost, where nobody listens for "missed". */
+  afresh: () => void = () => undefined;
 
   constructor(readonly model: Model) {
     model.on("msg:custom", this.receive);
@@ -54,7 +58,7 @@ export class Link {
   call<T = any>(op: string, args: Record<string, unknown> = {}, buffers: ArrayBuffer[] | ArrayBufferView[] = []): Promise<Answer<T>> {
     const id = newId();
     return new Promise<Answer<T>>((resolve, reject) => {
-      const send = () => this.model.send({ kind: "order", id, op, args, view: this.view }, undefined, buffers);
+      const send = () => this.post({ kind: "order", id, op, args, view: this.view }, buffers);
       this.waiting.set(id, { send, resolve, reject, acknowledged: false, tries: 1, next: Date.now() + FIRST_MS });
       send();
       this.timer ??= setInterval(this.again, FIRST_MS / 2);
@@ -63,7 +67,7 @@ export class Link {
 
   /** Says something that needs no answer and may get lost. */
   tell(content: Record<string, unknown>): void {
-    this.model.send({ ...content, view: this.view });
+    this.post({ ...content, view: this.view });
   }
 
   /** Calls `heard` for every message of this kind; returns what ends it. */
@@ -86,6 +90,15 @@ export class Link {
     this.listeners.clear();
   }
 
+  /** A kernel that was restarted or is gone takes nothing: the order stays waiting, and the view says so. */
+  private post(content: unknown, buffers?: ArrayBuffer[] | ArrayBufferView[]): void {
+    try {
+      this.model.send(content, undefined, buffers);
+    } catch {
+      if (this.waiting.size) this.late(true);
+    }
+  }
+
   private receive = (content: any, buffers: DataView[] = []): void => {
     if (content?.kind === "ack" || content?.kind === "answer") {
       const order = this.waiting.get(content.id);
@@ -98,9 +111,24 @@ export class Link {
       else order.reject(content.error as Failure);
       return;
     }
-    if (content?.to && content.to !== this.view) return;
-    for (const heard of this.listeners.get(content?.kind) ?? []) heard(content, buffers);
+    const whole = this.follows(content ?? {});
+    if (!content?.to || content.to === this.view) this.say(content?.kind, content, buffers);
+    if (whole) return;
+    if (this.listeners.get("missed")?.size) this.say("missed", content, []);
+    else this.afresh();
   };
+
+  private say(kind: string, content: any, buffers: DataView[]): void {
+    for (const heard of this.listeners.get(kind) ?? []) heard(content, buffers);
+  }
+
+  /** Whether everything that the kernel sent before this message has arrived. */
+  private follows({ kind, number }: { kind?: string; number?: number }): boolean {
+    if (number === undefined) return true;
+    const before = this.heard ?? number;
+    this.heard = Math.max(before, number);
+    return number <= before + (kind === "beat" ? 0 : 1);
+  }
 
   private again = (): void => {
     const now = Date.now();

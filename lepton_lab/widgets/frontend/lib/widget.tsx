@@ -143,7 +143,9 @@ function style(id: string, text: string, root: Document | ShadowRoot): void {
 function Shell({ App, frame }: { App: ComponentType; frame: Frame }) {
   const [failure, setFailure] = useState<Failure | null>(null);
   const [late, setLate] = useState(false);
+  const [life, setLife] = useState(0);
   useEffect(() => {
+    frame.link.afresh = () => setLife((n) => n + 1);
     const failed = (event: Event) => setFailure((event as CustomEvent<Failure>).detail);
     frame.el.addEventListener("ll-failure", failed);
     const off = [frame.link.onLate(setLate), frame.link.on("error", (content) => setFailure(content.error))];
@@ -163,7 +165,7 @@ function Shell({ App, frame }: { App: ComponentType; frame: Frame }) {
           onClose={() => setFailure(null)}
         />
       )}
-      <App />
+      <App key={life} />
     </Context.Provider>
   );
 }

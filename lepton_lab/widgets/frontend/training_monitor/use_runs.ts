@@ -54,6 +54,7 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
     if (!store.current.apply(content, buffers)) void catchUp();
     draw();
   });
+  useMessages("missed", () => void catchUp());
   const ids = [runId, ...compare].filter(Boolean);
   useEffect(() => {
     store.current.keep(ids);
