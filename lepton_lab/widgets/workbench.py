@@ -69,7 +69,7 @@ class Workbench(Widget):
         if self._desk is None:
             self._work = WorkProject(project, workspace)
             self._where = where
-            self._parts = Parts(self._work, self._took, self.train)
+            self._parts = Parts(self._work, self._heard, self.train)
             loads = data is None and self._work.source is not None
             self._busy = "loading" if loads else ""
             self._problem: dict[str, str] | None = None
@@ -190,6 +190,13 @@ class Workbench(Widget):
         if data is not None:
             self._took("data", data)
         self._tell()
+
+    def _heard(self, what: str, value: Any) -> None:
+        if what == "network":  # the builder shows it already, and may be further by now
+            self._work.use_network(value)
+            self._tell()
+        else:
+            self._took(what, value)
 
     def _took(self, what: str, value: Any) -> None:
         """Takes new data, another network or another run, whoever brought it, and tells all views."""

@@ -38,7 +38,8 @@ class Parts:
 
     Args:
         work: What all of them show.
-        took: Called with "data", "network" or "run" and its new value when a person changed it in one of the views.
+        took: Called with "data", "network" or "run" and its new value when a person changed it in one of the views,
+            which shows it already.
         train: Called when a person presses Train in the builder.
 
     Threads: safe.
@@ -71,8 +72,8 @@ class Parts:
 
     def tell_network(self, network: NetworkSpec | None) -> None:
         """Hands another network to the builder."""
-        builder = self._parts.get("builder")
         with self._quiet():
+            builder = self._parts.get("builder")
             if builder is not None and network is not None and builder.network != network:
                 builder.network = network
 
@@ -130,7 +131,9 @@ class Parts:
 
     def _make_builder(self) -> Any:
         part = NetworkBuilder(self._work.network, data=self._work.data)
-        part.on_change(self._heard("network"))
+        took = self._heard("network")
+        # the present network, not the one of the edit: answers to quick edits may overtake each other
+        part.on_change(lambda _: took(part.network))
         part.on_train(self._train)
         return part
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ READY = """() => {
     const session = panel?.sessionContext;
     return session?.isReady && session.session?.kernel?.status === 'idle' && panel.content.model;
 }"""
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 AXE = Path(__file__).resolve().parents[2] / "lepton_lab/widgets/frontend/node_modules/axe-core/axe.min.js"
 
@@ -37,7 +41,9 @@ class Notebook:
     workspace: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def create(cls, page: Page, lab: Lab, *cells: str, width: int = 1280, height: int = 1000, dark: bool = False) -> Notebook:
+    def create(
+        cls, page: Page, lab: Lab, *cells: str, width: int = 1280, height: int = 1000, dark: bool = False
+    ) -> Notebook:
         """A new notebook with these code cells, opened, its kernel ready, nothing run."""
         name = f"{uuid.uuid4().hex}.ipynb"
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -125,11 +131,16 @@ class Notebook:
         )
         return printed
 
-    def shot(self, name: str, part: Locator | None = None) -> Path:
-        """Keeps a picture of the page, or of one part of it, among the artefacts."""
+    def shot(self, name: str, part: Locator | None = None, *, docs: str = "") -> Path:
+        """Keeps a picture of the page, or of one part of it, among the artefacts.
+
+        With `docs` also as the picture of that name in `docs/images`, where `LEPTON_PICTURES` is set.
+        """
         ARTEFACTS.mkdir(exist_ok=True)
         path = ARTEFACTS / f"{name}.png"
         (part or self.page).screenshot(path=path)
+        if docs and os.environ.get("LEPTON_PICTURES"):
+            shutil.copy(path, DOCS / f"{docs}.png")
         return path
 
     def violations(self, selector: str = ".ll-root") -> list[str]:
