@@ -229,7 +229,7 @@ class DoctorView(Widget):
             began, run, network = time.monotonic(), self._run, self._network
             looks.step = self._marks()
             if run is not None:
-                # while it trains only what was recorded is read; a person who asks, or a run at its end, gets all checks
+                # while it trains only the record is read; who asks, or a run at its end, gets all checks
                 report = diagnose(run, data=self._data, recorded_only=not (force or run.state.ended))
             elif network is not None and self._data is not None:
                 report = preflight(network, self._data)

@@ -1,4 +1,4 @@
-"""The whole path in a real JupyterLab, by clicking: data, LeNet, a fault and its fix, training, steering, evaluation."""
+"""The whole path in a real JupyterLab, by clicking: data, LeNet, a fault and its fix, training, evaluation."""
 
 from __future__ import annotations
 
