@@ -195,6 +195,7 @@ from .training import (
 )
 from .training.linear import LinearRegression as LinearRegression, mean_squared_error as mean_squared_error
 from .widgets import (
+    DataExplorer as DataExplorer,
     DoctorView as DoctorView,
     EvaluationView as EvaluationView,
     FeatureMapViewer as FeatureMapViewer,

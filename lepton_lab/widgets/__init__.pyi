@@ -1,3 +1,4 @@
+from .data_explorer import DataExplorer as DataExplorer
 from .doctor_view import DoctorView as DoctorView
 from .evaluation_view import EvaluationView as EvaluationView
 from .feature_map_viewer import FeatureMapViewer as FeatureMapViewer

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -26,7 +24,6 @@ trainer = ll.Trainer(network, optimizer="sgd", lr=0.02, clip_norm=5.0, compile=F
 """
 SHOW = "monitor = ll.TrainingMonitor(trainer, data, epochs={epochs})\nmonitor"
 ANSWER_MS = 150
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 CLICKED = """async ([label, wanted]) => {
     const button = [...document.querySelectorAll('.monitor button')].find(b => b.getAttribute('aria-label') === label);
@@ -135,10 +132,7 @@ def test_a_fork_is_drawn_beside_its_origin_in_both_themes(page: Page, lab: Lab) 
     for look in ("light", "dark"):
         notebook.theme(look == "dark")
         page.wait_for_timeout(800)  # JupyterLab loads the theme's style sheet
-        notebook.shot(f"training-monitor-{look}", monitor)
-        if look == "light":
-            DOCS.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ARTEFACTS / "training-monitor-light.png", DOCS / "training_monitor.png")
+        notebook.shot(f"training-monitor-{look}", monitor, docs="training_monitor" if look == "light" else "")
         assert notebook.violations() == [], look
     page.set_viewport_size({"width": 980, "height": 1000})
     page.wait_for_timeout(300)
