@@ -26,7 +26,8 @@ AnyRun = Run | StoredRun
 LOOK_S = 4.0
 """Seconds between two looks at a run that trains, while somebody watches."""
 
-_MOST_SHARE = 0.1  # of the time that looks may take: a slow look is made more seldom
+_MOST_SHARE = 0.25  # of the time that looks may take: a slow look is made more seldom
+_LONGEST_S = 15.0
 
 
 @dataclass
@@ -56,12 +57,15 @@ class _Looks:
 
     at: float = -1e9
     took: float = 0.0
-    step: Any = None
+    step: tuple[Any, ...] | None = None
     busy: threading.Lock = field(default_factory=threading.Lock)
 
-    def due(self, now: Any) -> bool:
-        pause = max(LOOK_S, self.took / _MOST_SHARE)
-        return now != self.step and time.monotonic() - self.at > pause
+    def due(self, now: tuple[Any, ...]) -> bool:
+        if now == self.step:
+            return False
+        ended = [mark[2].ended for mark in now] != [mark[2].ended for mark in self.step or ()]
+        pause = min(_LONGEST_S, max(LOOK_S, self.took / _MOST_SHARE))
+        return ended or time.monotonic() - self.at > pause
 
 
 class DoctorView(Widget):
