@@ -36,6 +36,7 @@ class Widget(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
 
     _desk: Desk | None = None
+    _layout: Any = None
     _pulse_error: BaseException | None = None
 
     def __init_subclass__(cls, **keys: Any) -> None:
@@ -54,6 +55,7 @@ class Widget(anywidget.AnyWidget):
         self._picture = Still(self.still)
         self._pushed, self._push_lock = 0, threading.Lock()
         super().__init__(**traits)
+        self._layout = None if "layout" in traits else self.layout
         self._desk = Desk(self, self._deliver)
         self.on_msg(self._receive)
 
@@ -117,6 +119,9 @@ class Widget(anywidget.AnyWidget):
             desk.close()
             self.released()
         super().close()
+        layout, self._layout = self._layout, None
+        if layout is not None:  # a model of its own, on both sides, which nobody else closes
+            layout.close()
 
     def _ipython_display_(self, **kwargs: Any) -> None:
         from IPython.display import display

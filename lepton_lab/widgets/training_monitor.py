@@ -134,9 +134,7 @@ class TrainingMonitor(Orders, Widget):
             self.run_id = main.id
             self._drop_others()
         if isinstance(main.run, Run) and not main.run.state.ended:
-            threading.Thread(
-                target=_draw_at_end, args=(weakref.ref(self), main.run), name="lepton-monitor-end", daemon=True
-            ).start()
+            _draw_at_end(self, main.run)
         self._tell()
 
     # --- sending ---------------------------------------------------------------------------------------------------
@@ -279,13 +277,31 @@ def _message(told: list[News]) -> tuple[dict[str, Any], list[np.ndarray]]:
     return {"runs": [news.content for news in told]}, [buffer for news in told for buffer in news.buffers]
 
 
-def _draw_at_end(monitor: weakref.ref[TrainingMonitor], run: Run) -> None:
-    """Keeps the last curves in the notebook when the run has ended, though nobody may be looking."""
-    with contextlib.suppress(BaseException):  # the run keeps its error
-        run.wait()
-    found = monitor()
-    if found is not None:
-        found.refresh_still(force=True)
+_awaited: weakref.WeakKeyDictionary[Run, weakref.WeakSet[TrainingMonitor]] = weakref.WeakKeyDictionary()
+_await_lock = threading.Lock()
+
+
+def _draw_at_end(monitor: TrainingMonitor, run: Run) -> None:
+    """Keeps the last curves in the notebook when the run has ended, though nobody may be looking.
+
+    Threads: one for each run, however many monitors of it are opened and closed.
+    """
+    with _await_lock:
+        waiting = _awaited.get(run)
+        if waiting is not None:
+            waiting.add(monitor)
+            return
+        _awaited[run] = weakref.WeakSet((monitor,))
+
+    def wait() -> None:
+        with contextlib.suppress(BaseException):  # the run keeps its error
+            run.wait()
+        with _await_lock:
+            ready = list(_awaited.pop(run, ()))
+        for one in ready:
+            one.refresh_still(force=True)
+
+    threading.Thread(target=wait, name="lepton-monitor-end", daemon=True).start()
 
 
 _monitors: weakref.WeakValueDictionary[str, TrainingMonitor] = weakref.WeakValueDictionary()
