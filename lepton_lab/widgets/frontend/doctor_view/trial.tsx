@@ -2,13 +2,13 @@
 import { useMemo } from "preact/hooks";
 import { LineChart, type Series } from "../lib/chart";
 import { Button, Chip } from "../lib/controls";
-import { num } from "../lib/format";
+import { count, num } from "../lib/format";
 import { useOrder } from "../lib/widget";
 import { doctor_view as t } from "../strings/en/doctor_view";
 import type { Row, Trial } from "./model";
 
 const text = (value: number | string | null, unit: string): string =>
-  typeof value === "string" ? value : [num(value), unit].filter(Boolean).join(" ");
+  typeof value === "string" ? value : [Number.isInteger(value) ? count(value!) : num(value), unit].filter(Boolean).join(" ");
 
 function Change({ row }: { row: Row }) {
   if (row.better === null) return null;
