@@ -14,8 +14,6 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-import torch
-
 __all__ = ["dismiss_team", "kept_memory"]
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # names of mallopt(3)
@@ -79,6 +77,8 @@ def _libc() -> ctypes.CDLL:
 @cache
 def _gnu_openmp() -> ctypes.CDLL | None:
     """The OpenMP library of torch; None where it is not GNU's. Other packages may have loaded their own copies."""
+    import torch  # not above: who only reads records needs no torch
+
     ours = str(Path(torch.__file__).parent)
     with suppress(OSError), Path("/proc/self/maps").open(encoding="utf-8") as maps:
         loaded = {line.split(maxsplit=5)[5].strip() for line in maps if "libgomp" in line}

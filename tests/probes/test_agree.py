@@ -75,6 +75,10 @@ def measured(network: str, fit, quantity: str, lr: float = 0.1):
     return run.probes.series(quantity), Reference(twin, *first_batch(network), lr)
 
 
+ROUNDING = 1e-6
+"""Gradients below are rounding: 1e-7 of the largest ones, which are about 1."""
+
+
 def norm(parts: list[torch.Tensor]) -> float:
     return float(torch.cat(parts).norm()) if parts else float("nan")
 
@@ -85,13 +89,13 @@ def test_gradient_norms(network: str, fit) -> None:
     for label in series.labels:
         owner = label if label in {n.rpartition(".")[0] for n in reference.named} else ""
         assert series[label][0] == pytest.approx(
-            norm(reference.of_layer(owner, reference.grads)), rel=1e-4, nan_ok=True
+            norm(reference.of_layer(owner, reference.grads)), rel=1e-4, abs=ROUNDING, nan_ok=True
         )
     series, reference = measured(network, fit, "grad_norm_param")
     assert set(series.labels) == set(reference.named)
     for label in series.labels:
         expected = float(reference.grads[label].norm()) if label in reference.grads else float("nan")
-        assert series[label][0] == pytest.approx(expected, rel=1e-4, nan_ok=True)
+        assert series[label][0] == pytest.approx(expected, rel=1e-4, abs=ROUNDING, nan_ok=True)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -149,7 +153,9 @@ def test_histograms(network: str, quantity: str, fit) -> None:
         values = torch.cat(parts).numpy()
         values = np.abs(values) if quantity == "grad_hist" else values
         counts = np.histogram(values, edges)[0]
-        assert np.abs(series.values[0, i] - counts / counts.sum()).max() <= 1.5 / len(values), label
+        # a bias before a batch norm has a gradient of 0 but for rounding, and rounding falls into any bin
+        noise = np.count_nonzero(np.abs(values) < ROUNDING) if quantity == "grad_hist" else 0
+        assert np.abs(series.values[0, i] - counts / counts.sum()).max() <= (1.5 + noise) / len(values), label
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_subnormal=False), min_size=1, max_size=60))
