@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,26 @@ class Lab:
     def notebook(self, name: str, workspace: str) -> str:
         """The address that opens one notebook alone."""
         return f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}"
+
+    def end_kernels(self) -> None:
+        """Ends every kernel: one that goes on training would slow down the tests after it."""
+        for session in json.load(self._ask("GET", "/api/sessions")):
+            self._ask("DELETE", f"/api/sessions/{session['id']}")
+
+    def _ask(self, method: str, path: str) -> HTTPResponse:
+        request = urllib.request.Request(
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        found: HTTPResponse = urllib.request.urlopen(request, timeout=30)
+        return found
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    lab = request.getfixturevalue("lab") if "lab" in request.fixturenames else None
+    yield
+    if lab is not None:
+        lab.end_kernels()
 
 
 def _free_port() -> int:
