@@ -111,6 +111,14 @@ class Widget(anywidget.AnyWidget):
     def released(self) -> None:
         """Called once when the widget is closed: let go of what it holds."""
 
+    def open(self) -> None:
+        """Opens the widget's channel to the browser."""
+        super().open()
+        if self.comm is not None:
+            # ipykernel 7.4 hands what comes from the browser to the shell from which the kernel last sent, for the
+            # pump that of the cell that made the widget: orders would wait for the cells that run there
+            self.comm._reply_subshell_for = None
+
     def close(self) -> None:
         """Frees the widget in the kernel and in the browser."""
         desk, self._desk = self._desk, None
