@@ -85,6 +85,7 @@ export function useOrder(): (op: string, args?: Record<string, unknown>, buffers
 }
 
 const BEAT_MS = 4000;
+const AGAIN_MS = 300; // the first message of a widget reaches a busy main thread where its subshell is not there yet
 
 /** Watches whether a view can be seen, and tells the kernel: a view that is not seen costs nothing. */
 class Seen {
@@ -92,7 +93,8 @@ class Seen {
   private onScreen = false;
   private listeners = new Set<(visible: boolean) => void>();
   private observer: IntersectionObserver;
-  private timer: ReturnType<typeof setInterval>;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private wait = AGAIN_MS;
 
   constructor(private link: Link, el: HTMLElement) {
     this.observer = new IntersectionObserver((entries) => {
@@ -101,7 +103,11 @@ class Seen {
     });
     this.observer.observe(el);
     document.addEventListener("visibilitychange", this.look);
-    this.timer = setInterval(this.beat, BEAT_MS);
+    link.on("beat", () => {
+      this.wait = AGAIN_MS;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(this.beat, BEAT_MS);
+    });
   }
 
   on(heard: (visible: boolean) => void): () => void {
@@ -113,7 +119,8 @@ class Seen {
   dispose(): void {
     this.observer.disconnect();
     document.removeEventListener("visibilitychange", this.look);
-    clearInterval(this.timer);
+    this.visible = false;
+    clearTimeout(this.timer);
     this.link.tell({ kind: "view", visible: false });
   }
 
@@ -121,13 +128,18 @@ class Seen {
     const visible = this.onScreen && document.visibilityState === "visible";
     if (visible === this.visible) return;
     this.visible = visible;
-    this.link.tell({ kind: "view", visible });
+    if (visible) this.beat();
+    else this.link.tell({ kind: "view", visible });
     for (const heard of this.listeners) heard(visible);
   };
 
   // the kernel forgets a view that it has not heard of for a while: a closed tab says no goodbye
   private beat = (): void => {
-    if (this.visible) this.link.tell({ kind: "view", visible: true });
+    clearTimeout(this.timer);
+    if (!this.visible) return;
+    this.link.tell({ kind: "view", visible: true });
+    this.timer = setTimeout(this.beat, this.wait);
+    this.wait = Math.min(2 * this.wait, BEAT_MS);
   };
 }
 
