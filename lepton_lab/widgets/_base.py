@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from lepton_lab.errors import UnknownNameError
-from lepton_lab.widgets._bundles import bundle
+from lepton_lab.widgets._bundles import bundle, loader
 from lepton_lab.widgets._orders import Desk, Reply, collect, command, failure
 from lepton_lab.widgets._still import Still
 from lepton_lab.widgets._views import Views, pump
@@ -34,6 +34,7 @@ class Widget(anywidget.AnyWidget):
     _bundle: ClassVar[str] = ""
 
     _esm = traitlets.Unicode().tag(sync=True)
+    _module = traitlets.Unicode().tag(sync=True)
 
     _desk: Desk | None = None
     _layout: Any = None
@@ -61,7 +62,11 @@ class Widget(anywidget.AnyWidget):
 
     @traitlets.default("_esm")
     def _default_esm(self) -> str:
-        return bundle(self._bundle)
+        return loader(self._module)
+
+    @traitlets.default("_module")
+    def _default_module(self) -> str:
+        return bundle(self._bundle) if type(self)._esm is Widget._esm else ""
 
     @property
     def visible(self) -> bool:

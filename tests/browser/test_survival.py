@@ -1,4 +1,4 @@
-"""Widgets in a real JupyterLab with its default settings: reloads and lost connections."""
+"""Widgets in a real JupyterLab with its default settings: lost connections, reloads, closed notebooks, busy kernels."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def counted(order):
 run.send = counted
 """
 SHOW = "monitor = ll.TrainingMonitor(run)\nmonitor"
+LONG = """
+import time
+print("begin")
+until = time.monotonic() + globals().get("patience", 0.1)
+while len(orders) < 2 and time.monotonic() < until:
+    time.sleep(0.05)
+print("end")
+"""
 RELOADS = 20
 
 CLICK_AT_ONCE = """labels => {
@@ -60,6 +68,8 @@ STEPS = """() => Number(document.querySelector('.monitor .steps')
     ?.innerText.replaceAll(',', '').match(/step (\\d+)/)?.[1])"""
 FURTHER = f"step => ({STEPS})() > step"
 
+BUSY = "cell => window.jupyterapp.shell.currentWidget.content.widgets[cell].model.executionState === 'running'"
+
 
 def start(page: Page, lab: Lab, *cells: str) -> Notebook:
     notebook = Notebook.create(page, lab, TRAIN, SHOW, *cells)
@@ -72,6 +82,16 @@ def saved(notebook: Notebook) -> None:
     """Saves until the widget is in the file."""
     while "application/vnd.jupyter.widget-view+json" not in str(notebook.save()["cells"][1]["outputs"]):
         notebook.page.wait_for_timeout(100)
+
+
+def run_cell(page: Page, cell: int) -> None:
+    """Runs one cell and waits until it has begun."""
+    page.evaluate(
+        """cell => { const panel = window.jupyterapp.shell.currentWidget; panel.content.activeCellIndex = cell;
+            window.jupyterapp.commands.execute('notebook:run-cell'); }""",
+        cell,
+    )
+    page.wait_for_function(BUSY, arg=cell)
 
 
 def reaches(page: Page, state: str) -> None:
@@ -131,3 +151,90 @@ def test_a_sleeping_laptop_misses_nothing(page: Page, lab: Lab) -> None:
     page.wait_for_function(FURTHER, arg=steps(page))
     assert notebook.execute("print(*orders)").split() == ["pause", "resume"]
     sound(notebook)
+
+
+def test_a_notebook_that_was_closed_and_opened_again_steers_the_same_run(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab)
+    saved(notebook)
+    before = steps(page)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+    expect(page.locator(".monitor")).to_have_count(0)
+    page.wait_for_timeout(500)
+    page.evaluate(
+        "path => { window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' }); }",
+        notebook.name,
+    )
+    reaches(page, "running")
+    assert steps(page) >= before
+    press(page, "Pause", "paused")
+    notebook._ready()
+    drawn(notebook)
+    press(page, "Resume", "running")
+    assert notebook.execute("print(*orders)").split() == ["pause", "resume"]
+    sound(notebook)
+
+
+def test_it_moves_and_obeys_while_a_cell_runs_and_prints_nothing(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab, LONG)
+    notebook.execute("patience = 120")
+    outputs = "() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map(c => c.toJSON().outputs)"
+    before = page.evaluate(outputs)
+    assert [output["text"] for output in before[2]] == ["begin\nend\n"]
+    run_cell(page, 2)
+    page.wait_for_function(FURTHER, arg=steps(page))
+    press(page, "Pause", "paused")
+    assert page.evaluate(BUSY, 2), "the cell ended before the orders were given"
+    press(page, "Resume", "running")
+    page.wait_for_function(f"cell => !({BUSY})(cell)", arg=2, timeout=30_000)
+    after = page.evaluate(outputs)
+    assert after[0] == before[0] == []
+    assert after[2] == before[2]
+    assert [output["output_type"] for output in after[1]] == [output["output_type"] for output in before[1]]
+    assert int(notebook.execute("print(len(ended))")) > 0
+    sound(notebook)
+
+
+OPEN_AND_CLOSE = """
+import gc, time
+from IPython.display import clear_output, display
+for number in range({times}):
+    widget = ll.NetworkBuilder(spec)
+    display(widget)
+    until = time.monotonic() + 20
+    while not widget.visible and time.monotonic() < until:
+        time.sleep(0.005)
+    assert widget.visible, f"widget {{number}} is not seen"
+    widget.close()
+    clear_output(wait=True)
+print("closed")
+"""
+
+
+def test_two_hundred_opened_and_closed_widgets_leave_the_browser_flat(page: Page, lab: Lab) -> None:
+    make = "import lepton_lab as ll\nspec = ll.NetworkSpec([ll.Flatten(), ll.Linear(10)], input_shape=(1, 8, 8))"
+    notebook = Notebook.create(page, lab, make, OPEN_AND_CLOSE.format(times=100))
+    devtools = page.context.new_cdp_session(page)
+
+    def measured() -> dict[str, float]:
+        page.wait_for_timeout(500)
+        for _ in range(2):
+            devtools.send("HeapProfiler.collectGarbage")
+        counted = devtools.send("Memory.getDOMCounters")
+        return {
+            "heap": devtools.send("Runtime.getHeapUsage")["usedSize"],
+            "nodes": counted["nodes"],
+            "listeners": counted["jsEventListeners"],
+        }
+
+    notebook.run(timeout_s=300)
+    first = measured()
+    run_cell(page, 1)
+    page.wait_for_function(f"cell => !({BUSY})(cell)", arg=1, timeout=300_000)
+    assert notebook.failures() == []
+    second = measured()
+    grown = {name: second[name] - first[name] for name in first}
+    # a button of ipywidgets leaves 22 kB and 3 nodes in the page too, which is not ours to free
+    assert grown["heap"] < 100 * 50_000, grown
+    assert grown["nodes"] < 100 * 4, grown
+    assert grown["listeners"] < 100 * 3, grown
+    assert notebook.errors == []

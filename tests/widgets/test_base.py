@@ -215,6 +215,17 @@ def test_unknown_arguments_are_errors(wire):
         Probe(nte="x")
 
 
+def test_widgets_share_one_module_in_a_page(wire, monkeypatch):
+    texts = {"a": "export default { a: 1 }", "b": "export default { b: 2 }"}
+    monkeypatch.setattr("lepton_lab.widgets._base.bundle", lambda name: texts[name])
+    kinds = [type(f"Kind{name}", (Widget,), {"_bundle": name}) for name in texts]
+    first, again, other = kinds[0](), kinds[0](), kinds[1]()
+    assert [w._module for w in (first, again, other)] == [texts["a"], texts["a"], texts["b"]]
+    assert first._esm == again._esm != other._esm
+    assert texts["a"] not in first._esm
+    assert Probe()._module == ""
+
+
 def test_a_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
     monkeypatch.setattr(_bundles, "STATIC", tmp_path)
     with pytest.raises(LeptonError, match="make frontend"):

@@ -88,6 +88,8 @@ export class Link {
     this.model.off("msg:custom", this.receive);
     this.waiting.clear();
     this.listeners.clear();
+    this.lateListeners.clear();
+    this.afresh = () => undefined;
   }
 
   /** A kernel that was restarted or is gone takes nothing: the order stays waiting, and the view says so. */
