@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Slider } from "../lib/controls";
 import { u8 } from "../lib/floats";
 import { percent } from "../lib/format";
-import { useLink, useRoot } from "../lib/widget";
+import { useFail, useLink } from "../lib/widget";
 import { data_explorer as t } from "../strings/en/data_explorer";
 import { type Overview, type Report, type Settings, type Shown, type Step, type Transform, caption, toSettings, toSteps } from "./model";
 import { type Pictured, Sample } from "./samples";
@@ -150,7 +150,7 @@ function KnobField(props: { knob: Knob; side: number; settings: Settings; onTry:
 /** The newest preview; while one is asked for, only the last of what is wanted meanwhile is asked for next. */
 function usePreview(steps: Step[], row: number, seed: number, version: number): Pictured<Preview> | null {
   const link = useLink();
-  const root = useRoot();
+  const fail = useFail();
   const [found, setFound] = useState<Pictured<Preview> | null>(null);
   const asking = useRef(false);
   const alive = useRef(true);
@@ -175,12 +175,12 @@ function usePreview(steps: Step[], row: number, seed: number, version: number): 
           const { result, buffers } = await link.call<Preview>("preview", args);
           if (alive.current) setFound({ content: result, bytes: u8(buffers[0]!) });
         } catch (failure) {
-          root.dispatchEvent(new CustomEvent("ll-failure", { detail: failure }));
+          fail(failure);
         }
       }
       asking.current = false;
     };
     void ask();
-  }, [wanted, link, root]);
+  }, [wanted, link, fail]);
   return found;
 }

@@ -4,7 +4,7 @@ import { Button, Empty, Progress, Segmented, Select, Strip } from "../lib/contro
 import { u8 } from "../lib/floats";
 import { bytes, count } from "../lib/format";
 import type { Failure } from "../lib/link";
-import { useLink, useMessages, useOrder, useRoot, useTrait, widget } from "../lib/widget";
+import { useFail, useLink, useMessages, useOrder, useRoot, useTrait, widget } from "../lib/widget";
 import { data_explorer as t } from "../strings/en/data_explorer";
 import { AugmentPane } from "./augment";
 import { ColumnsPane } from "./columns";
@@ -29,6 +29,7 @@ const what = (about: Overview) => JSON.stringify([about.name, about.counts, abou
 function App() {
   const link = useLink();
   const order = useOrder();
+  const fail = useFail();
   const root = useRoot();
   const [version] = useTrait<number>("version");
   const [about, setAbout] = useState<Overview | null | undefined>(undefined);
@@ -47,7 +48,6 @@ function App() {
   const shown = useRef("");
   const newest = useRef(version);
   newest.current = version;
-  const fail = (failure: unknown) => root.dispatchEvent(new CustomEvent("ll-failure", { detail: failure }));
 
   const askReport = () => {
     setJobs((known) => ({ ...known, report: { name: "report", state: "running", share: null } }));

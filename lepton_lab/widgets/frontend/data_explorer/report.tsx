@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Button, Icon, Progress } from "../lib/controls";
 import { u8 } from "../lib/floats";
 import { count, percent } from "../lib/format";
-import { useLink, useRoot } from "../lib/widget";
+import { useFail, useLink } from "../lib/widget";
 import { data_explorer as t } from "../strings/en/data_explorer";
 import { type Finding, type Overview, type Report, type Shown, aboutColumns, extremes, headline } from "./model";
 import { type Pictured, Rows, Sample } from "./samples";
@@ -136,14 +136,14 @@ function FindingRow(props: { at: number; finding: Finding; buffers: Uint8Array[]
 
 function Described({ at, title }: { at: number; title: string }) {
   const link = useLink();
-  const root = useRoot();
+  const fail = useFail();
   const [found, setFound] = useState<(Pictured<Described> & { buffers: Uint8Array[] }) | null>(null);
   useEffect(() => {
     link.call<Described>("finding", { at }).then(
       ({ result, buffers }) => setFound({ content: result, bytes: new Uint8Array(), buffers: buffers.map(u8) }),
-      (failure) => root.dispatchEvent(new CustomEvent("ll-failure", { detail: failure })),
+      fail,
     );
-  }, [link, root, at]);
+  }, [link, fail, at]);
   if (!found) return <div class="ll-de-desc waiting" />;
   const { content, buffers } = found;
   const [left, right] = content.sides ?? [];

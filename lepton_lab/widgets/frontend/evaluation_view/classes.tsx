@@ -3,10 +3,11 @@ import { useEffect, useState } from "preact/hooks";
 import { Segmented, Select } from "../lib/controls";
 import { num } from "../lib/format";
 import { evaluation_view as words } from "../strings/en/evaluation_view";
-import type { Ask } from "./ask";
+import type { Ask } from "../lib/widget";
 import { floorOf, ticks } from "./axes";
 import { type Curve, type Evaluation, readCurve } from "./model";
-import { path, Plot, useWidth } from "./plot";
+import { useWidth } from "../lib/use_width";
+import { path, Plot } from "./plot";
 import { atThreshold, placeOf, verdict, written } from "./threshold";
 
 const ROW = 27;

@@ -3,9 +3,9 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Button, Empty, Progress, Segmented, Strip } from "../lib/controls";
 import { num, percent } from "../lib/format";
-import { useMessages, useTrait, useVisible, widget } from "../lib/widget";
+import { type Ask, useAsk, useMessages, useTrait, useVisible, widget } from "../lib/widget";
 import { evaluation_view as words } from "../strings/en/evaluation_view";
-import { type Ask, download, useAsk } from "./ask";
+import { download } from "../lib/download";
 import { CalibrationPanel, CurvePanel, PerClass } from "./classes";
 import css from "./evaluation_view.css";
 import { type Cell, Matrix, Pairs } from "./matrix";

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Empty } from "../lib/controls";
 import { num } from "../lib/format";
 import { evaluation_view as words } from "../strings/en/evaluation_view";
-import type { Ask } from "./ask";
+import type { Ask } from "../lib/widget";
 import { type Evaluation, readSamples, type Sample } from "./model";
 import { Look, Picked } from "./samples";
 

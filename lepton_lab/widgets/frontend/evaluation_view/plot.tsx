@@ -1,24 +1,9 @@
 // A frame of axes in SVG at true pixels; what is drawn in it gets the two scales.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useWidth } from "../lib/use_width";
 import { ticks } from "./axes";
 
 export type Scale = (value: number) => number;
-
-/** The width of an element, followed as it changes. */
-export function useWidth<T extends HTMLElement>() {
-  const ref = useRef<T>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const element = ref.current;
-    if (!element) return undefined;
-    const observer = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    observer.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => observer.disconnect();
-  }, []);
-  return [ref, width] as const;
-}
 
 interface PlotProps {
   label: string;

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Select } from "../lib/controls";
 import { evaluation_view as words } from "../strings/en/evaluation_view";
-import type { Ask } from "./ask";
+import type { Ask } from "../lib/widget";
 import { extent, padded } from "./axes";
 import { type Evaluation, readSamples, readTarget, type Sample, type Target } from "./model";
 import { Plot, type Scale } from "./plot";

@@ -4,7 +4,7 @@ import { Button, Empty, Select } from "../lib/controls";
 import { num, percent } from "../lib/format";
 import { Pixels } from "../lib/pixels";
 import { evaluation_view as words } from "../strings/en/evaluation_view";
-import type { Ask } from "./ask";
+import type { Ask } from "../lib/widget";
 import { extent } from "./axes";
 import type { Cell } from "./matrix";
 import { readSamples, type Sample } from "./model";

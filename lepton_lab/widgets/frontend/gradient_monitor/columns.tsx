@@ -1,25 +1,14 @@
 // The two columns that share the heat map's rows: histograms as ridgelines, and one number a layer.
-import { useEffect, useRef, useState } from "preact/hooks";
 import { power } from "../lib/format";
+import { useWidth } from "../lib/use_width";
 import { type Histogram, positions, type Readings, type View } from "./rows";
 
 const AXIS_PX = 24;
 
-function useWidth(): [preact.RefObject<HTMLDivElement>, number] {
-  const ref = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const observer = new ResizeObserver(() => setWidth(ref.current?.clientWidth ?? 0));
-    observer.observe(ref.current!);
-    return () => observer.disconnect();
-  }, []);
-  return [ref, width];
-}
-
 const exponent = (v: number): string => (v === 0 ? "1" : `1e${v}`);
 
 export function Ridges(props: { histograms: (Histogram | null)[]; layers: readonly string[]; row: number; label: string; healthy: readonly [number, number] | null }) {
-  const [ref, width] = useWidth();
+  const [ref, width] = useWidth<HTMLDivElement>();
   const { layers, row } = props;
   const height = layers.length * row;
   const first = props.histograms.find((h) => h !== null);
@@ -79,7 +68,7 @@ function signedTicks(edges: readonly (number | null)[]): [number, string][] {
 }
 
 export function Dots(props: { readings: (Readings | null)[]; layers: readonly string[]; row: number; view: View; at: number; label: (rows: string) => string }) {
-  const [ref, width] = useWidth();
+  const [ref, width] = useWidth<HTMLDivElement>();
   const { layers, row, view } = props;
   const height = layers.length * row;
   const [low, high] = view.dotsRange;

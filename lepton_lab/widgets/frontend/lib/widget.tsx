@@ -3,9 +3,9 @@
 // Synced with Python: the traits that a view reads by `useTrait`. Never synced: everything else that a view keeps.
 
 import { type ComponentType, createContext, render as draw } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import components from "./components.css";
-import { type Failure, Link, type Model } from "./link";
+import { type Answer, type Failure, Link, type Model } from "./link";
 import tokens from "./tokens.css";
 import { Strip } from "./controls";
 import { common } from "../strings/en/common";
@@ -71,17 +71,31 @@ export function useVisible(): boolean {
   return visible;
 }
 
-/** Runs an order and shows what goes wrong in the widget's strip; resolves with null then. */
+/** Shows a failure in the widget's strip. */
+export function useFail(): (failure: unknown) => void {
+  const { el } = useFrame();
+  return useCallback((failure) => void el.dispatchEvent(new CustomEvent("ll-failure", { detail: failure })), [el]);
+}
+
+export type Ask = (op: string, args?: Record<string, unknown>, buffers?: ArrayBufferView[]) => Promise<Answer | null>;
+
+/** Runs an order whose answer has arrays; what goes wrong is shown in the widget's strip, and it resolves with null. */
+export function useAsk(): Ask {
+  const [link, fail] = [useLink(), useFail()];
+  return useCallback(
+    (op, args = {}, buffers = []) =>
+      link.call(op, args, buffers).catch((failure: unknown) => {
+        fail(failure);
+        return null;
+      }),
+    [link, fail],
+  );
+}
+
+/** The same for an order whose answer is plain data. */
 export function useOrder(): (op: string, args?: Record<string, unknown>, buffers?: ArrayBufferView[]) => Promise<any> {
-  const { link, el } = useFrame();
-  return async (op, args = {}, buffers = []) => {
-    try {
-      return (await link.call(op, args, buffers)).result;
-    } catch (failure) {
-      el.dispatchEvent(new CustomEvent("ll-failure", { detail: failure }));
-      return null;
-    }
-  };
+  const ask = useAsk();
+  return useCallback(async (op, args, buffers) => (await ask(op, args, buffers))?.result ?? null, [ask]);
 }
 
 const BEAT_MS = 4000;

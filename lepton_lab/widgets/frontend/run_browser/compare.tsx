@@ -4,7 +4,7 @@ import { LineChart, type Series } from "../lib/chart";
 import { Empty, Select, Tabs } from "../lib/controls";
 import { power } from "../lib/format";
 import { f32 } from "../lib/floats";
-import type { Ask } from "../evaluation_view/ask";
+import type { Ask } from "../lib/widget";
 import { run_browser as words } from "../strings/en/run_browser";
 import type { Value } from "./axes";
 import { Parallel } from "./parallel";

@@ -2,9 +2,9 @@
 // in it as messages that replace whole rows, so that a view that missed some only has to ask again.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Empty, Select, Switch } from "../lib/controls";
-import { useMessages, useTrait, useVisible, widget } from "../lib/widget";
-import { download, useAsk } from "../evaluation_view/ask";
-import { useWidth } from "../evaluation_view/plot";
+import { useAsk, useMessages, useTrait, useVisible, widget } from "../lib/widget";
+import { download } from "../lib/download";
+import { useWidth } from "../lib/use_width";
 import { run_browser as words } from "../strings/en/run_browser";
 import { Compare } from "./compare";
 import { type Asking, Question } from "./dialogs";

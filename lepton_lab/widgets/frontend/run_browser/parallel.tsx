@@ -1,5 +1,5 @@
 // Parallel coordinates: one line a run, one axis a setting that differs, the result last.
-import { useWidth } from "../evaluation_view/plot";
+import { useWidth } from "../lib/use_width";
 import { run_browser as words } from "../strings/en/run_browser";
 import { type Axis, axisOf, goodness, pieces, place, type Value } from "./axes";
 import type { Run } from "./runs";
