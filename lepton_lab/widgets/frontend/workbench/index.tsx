@@ -1,8 +1,8 @@
 // The whole path in one frame. Synced: tab, settings, state, parts. Never synced: which tabs were looked at.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Empty, Icon, Strip, Tabs } from "../lib/controls";
-import type { Failure } from "../lib/link";
-import { useHost, useLink, useOrder, useTrait, widget } from "../lib/widget";
+import { Embedded } from "../lib/embedded";
+import { useOrder, useTrait, widget } from "../lib/widget";
 import { workbench as t } from "../strings/en/workbench";
 import { Choose } from "./choose";
 import { Settings } from "./settings";
@@ -10,42 +10,14 @@ import type { State, Tab } from "./state";
 import { mark, TABS } from "./state";
 import css from "./workbench.css";
 
-/** Other widgets of the kernel, drawn here; they stay when their tab is left, hidden and silent. */
+/** The views of a tab; they stay when it is left, hidden and silent. */
 function Parts({ tab }: { tab: Tab }) {
-  const link = useLink();
-  const host = useHost();
+  const order = useOrder();
   const [parts] = useTrait<Partial<Record<Tab, string[]>>>("parts");
-  const place = useRef<HTMLDivElement>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const refs = (parts[tab] ?? []).join(" ");
-  const failed = (error: unknown) => {
-    const known = error as Partial<Failure> | null;
-    setFailure(known?.title ? (known as Failure) : { title: t.noParts, detail: String(error), fix: "" });
-  };
-  useEffect(() => void link.call("open_tab", { tab }).catch(failed), [link, tab]);
-  useEffect(() => {
-    const gone = new AbortController();
-    const show = async () => {
-      for (const ref of refs.split(" ").filter(Boolean)) {
-        const part = await host!.getWidget(ref);
-        if (gone.signal.aborted || !place.current) return;
-        const el = document.createElement("div");
-        place.current.append(el);
-        await part.render({ el, signal: gone.signal });
-      }
-    };
-    show().catch((error) => gone.signal.aborted || failed(error));
-    return () => {
-      gone.abort();
-      place.current?.replaceChildren();
-    };
-  }, [host, refs]);
+  useEffect(() => void order("open_tab", { tab }), [order, tab]);
   return (
     <>
-      {failure && (
-        <Strip kind="danger" title={failure.title} detail={[failure.detail, failure.fix].join(" ")} onClose={() => setFailure(null)} />
-      )}
-      <div ref={place} />
+      <Embedded refs={parts[tab] ?? []} />
       {parts[tab]?.length === 0 && <Empty title={t.hint.train} detail={t.hint.trainDetail} />}
     </>
   );

@@ -6,4 +6,5 @@ export const common = {
   cancel: "Cancel",
   more: (name: string) => `More for ${name}`,
   because: (reason: string) => `Not possible now: ${reason}`,
+  noPart: "This part cannot be shown",
 } as const;

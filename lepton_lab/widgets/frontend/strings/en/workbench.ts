@@ -31,7 +31,6 @@ export const workbench = {
   },
   constant: "constant",
   probesHelp: "gradients and activations of each layer, at 3 % of the time at most",
-  noParts: "This part cannot be shown",
   hint: {
     train: "Nothing has been trained yet",
     trainDetail: "Press Train, and the curves of loss and accuracy are drawn here while the network learns.",
