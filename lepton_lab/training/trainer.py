@@ -186,7 +186,8 @@ class Trainer:
             given["probes"] = _probe_names(probes)
         settings = self.settings.changed(**given, **changes)
         if where != "thread":
-            elsewhere: Run = self._start_elsewhere(where, data, settings, name, probes)
+            starter = recording.place(where)
+            elsewhere: Run = starter(self.request(data, name=name, probes=probes, settings=settings))
             return elsewhere
         bundle = as_bundle(data, validation_data)
         if self._run is not None and not self._run.state.ended and self.module is not None and self.spec is None:
@@ -258,24 +259,42 @@ class Trainer:
             return lambda: module
         return lambda: spec.build(seed=settings.seed)
 
-    def _start_elsewhere(self, where: str, data: Any, settings: TrainSettings, name: str, probes: Any) -> Any:
-        starter = recording.place(where)
-        own_probes = not isinstance(probes, str | None) and any(not isinstance(p, str) for p in probes)
+    def request(
+        self,
+        data: DataBundle | tuple[Any, Any],
+        *,
+        name: str = "",
+        probes: Any = _AS_BEFORE,
+        settings: TrainSettings | None = None,
+    ) -> StartRequest:
+        """A training as plain data, for another process to start.
+
+        Args:
+            data: A bundle that was loaded by name or from a file.
+            name: What to call the run.
+            probes: What to measure, in place of what the trainer was given.
+            settings: How to train, in place of the trainer's settings.
+
+        Raises:
+            TrainingError: Network, data, or something given as an object cannot travel as plain data.
+        """
+        chosen = self._probes if probes is _AS_BEFORE else probes
+        own_probes = not isinstance(chosen, str | None) and any(not isinstance(p, str) for p in chosen)
         custom = any(not isinstance(m, str) for m in self._metrics or ()) or bool(self.callbacks) or own_probes
         if self.spec is None or custom or self._loss is not None or self._optimizer is not None:
             raise TrainingError(
-                f"only plain descriptions travel to {where!r}",
+                "only plain descriptions travel to another process",
                 expected="a NetworkSpec, and losses, optimizers, metrics and probes by name",
                 received="a module" if self.spec is None else "an object of your own",
                 do='Train it here: where="thread"',
             )
         if not isinstance(data, DataBundle) or data.source is None:
             raise TrainingError(
-                f"the data cannot be loaded again at {where!r}",
+                "the data cannot be loaded again by another process",
                 expected="a data set that was loaded by name or from a file",
                 do='Train it here: where="thread"',
             )
-        return starter(StartRequest(self.spec.to_dict(), data.source, settings.to_json(), name))
+        return StartRequest(self.spec.to_dict(), data.source, (settings or self.settings).to_json(), name)
 
 
 def as_bundle(data: DataBundle | tuple[Any, Any], validation_data: tuple[Any, Any] | None = None) -> DataBundle:

@@ -57,6 +57,12 @@ class Parts:
             made = [self._part(name) for name in _OF_TAB[tab]]
             return [part.ref for part in made if part is not None]
 
+    def ref(self, name: str) -> str:
+        """One view, made where it is missing, as a front end names it; empty where there is nothing to show yet."""
+        with self._lock:
+            part = self._part(name)
+            return part.ref if part is not None else ""
+
     def get(self, name: str) -> Widget | None:
         """A view that was made already."""
         return self._parts.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from lepton_lab.network import NetworkSpec, zoo
 from lepton_lab.training.run import Run, active_runs
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.trainer import Trainer
+from lepton_lab.workspace.elsewhere import start_in_worker
+from lepton_lab.workspace.rows import to_text
 from lepton_lab.workspace.workspace import Workspace, current_workspace
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class WorkProject:
         stored = self.project.network
         self.network: NetworkSpec | None = NetworkSpec.from_dict(stored) if stored else None
         self.run: Run | StoredRun | None = self._newest()
+        self._newest_id = self.run.id if self.run is not None else None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -133,11 +137,41 @@ class WorkProject:
             raise TrainingError("there is no network to train", do="Add layers in the Network tab")
         self.network.infer_shapes()
         trainer = Trainer(self.network, **self.settings)
-        keys: dict[str, Any] = {"name": self._next_name()}
-        if where == "thread":
-            keys["recorder"] = self.workspace.recorder(project=self.name)
-        self.run = trainer.start(self.data, where=where, **keys)
-        return self.run
+        name = self._next_name()
+        if where == "worker":
+            run: Run | StoredRun = start_in_worker(
+                trainer.request(self.data, name=name), self.workspace, project=self.name
+            )
+        else:
+            recorder = self.workspace.recorder(project=self.name)
+            run = trainer.start(self.data, where=where, name=name, recorder=recorder)
+        self.run, self._newest_id = run, run.id
+        return run
+
+    def follow(self, name: str) -> None:
+        """Goes on with the project under the name that it was given elsewhere."""
+        if name != self.name:
+            self.name, self.project = name, self.workspace.project(name)
+
+    def changed_elsewhere(self) -> list[str]:
+        """Takes over a network or a run that another process gave the project, and says what changed.
+
+        Returns:
+            Some of "network", "run", and "data": those are to be loaded by `load`.
+        """
+        changed = []
+        stored = self.project.network
+        if stored is not None and (self.network is None or _plain(self.network.to_dict()) != stored):
+            self.network = NetworkSpec.from_dict(stored)
+            changed.append("network")
+        if self.data is not None and self.data.source is not None and self.project.data != _plain(self.data.source):
+            self.data = None
+            changed.append("data")
+        newest = self._newest()
+        if newest is not None and newest.id != self._newest_id:
+            self.run, self._newest_id = newest, newest.id
+            changed.append("run")
+        return changed
 
     def waiting(self) -> str | None:
         """Why no run can be started now, in plain words; None where one can."""
@@ -159,6 +193,12 @@ class WorkProject:
     def _next_name(self) -> str:
         base = self.network.name if self.network is not None and self.network.name else self.name
         return f"{base}-{len(self.workspace.runs(self.name)) + 1}"
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """As the store gives it back: what was a tuple is a list."""
+    plain: dict[str, Any] = json.loads(to_text(value))
+    return plain
 
 
 def first_network(data: DataBundle) -> NetworkSpec:

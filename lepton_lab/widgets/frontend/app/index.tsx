@@ -1,0 +1,156 @@
+// The app's frame: header, the page that the address names, what is wrong. Synced: address, state, refs.
+import { useEffect, useState } from "preact/hooks";
+import appCss from "../lib/app.css";
+import { Button, Icon, Strip } from "../lib/controls";
+import { Embedded } from "../lib/embedded";
+import { useOrder, useTrait, widget } from "../lib/widget";
+import { app as t } from "../strings/en/app";
+import css from "./app.css";
+import { Help, Views } from "./pages";
+import { useConnection } from "./recovery";
+import { fromHash, isStep, linkTo, type State, STEPS, titleOf, toHash } from "./state";
+import { switchTheme } from "./theme";
+
+function Brand({ text }: { text: string }) {
+  return (
+    <a class="ll-brand" href={toHash("start")} aria-label={t.home}>
+      <svg viewBox="0 0 22 22" fill="none" stroke="currentColor" stroke-width="1.75" aria-hidden="true">
+        <path d="M2 17c5 0 5-12 9-12s4 8 9 8" />
+        <circle cx="11" cy="5" r="2.4" fill="var(--ll-bg)" />
+      </svg>
+      <span>{text}</span>
+    </a>
+  );
+}
+
+function Mark({ kind }: { kind: string }) {
+  if (!kind) return null;
+  return (
+    <>
+      {kind === "live" ? <span class="ll-dot" /> : <Icon name={kind as "ok"} class={`ll-mark ${kind}`} />}
+      <span class="ll-sr">{t.mark[kind]}</span>
+    </>
+  );
+}
+
+function Header({ state }: { state: State }) {
+  const project = state.project;
+  return (
+    <header class="ll-top">
+      <Brand text={project?.title ?? t.brand} />
+      {!project && <span class="ll-grow" />}
+      {project ? (
+        <nav aria-label={t.steps}>
+          {STEPS.map((step) => (
+            <a key={step} href={linkTo(step, state)} aria-current={state.page === step ? "step" : undefined}>
+              {t.step[step]} <Mark kind={project.marks[step]} />
+            </a>
+          ))}
+        </nav>
+      ) : (
+        <nav aria-label={t.main}>
+          {(["start", "work", "help"] as const).map((page) => (
+            <a key={page} href={linkTo(page, state)} aria-current={state.page === page ? "page" : undefined} class={page}>
+              {t.pages[page]}
+            </a>
+          ))}
+        </nav>
+      )}
+      {project && <span class="ll-grow" />}
+      {project && <span class="ll-saved">{t.saved}</span>}
+      <Button kind="quiet" icon="theme" iconOnly label={t.theme} onClick={switchTheme} />
+    </header>
+  );
+}
+
+/** Keeps the browser's address and the kernel's page the same; the browser's goes first when the page is loaded. */
+function useAddress(): void {
+  const order = useOrder();
+  const [address] = useTrait<string>("address");
+  const [arrived, setArrived] = useState(false);
+  useEffect(() => {
+    const go = () => {
+      const wanted = fromHash(location.hash);
+      if (wanted) void order("arrive", { address: wanted });
+    };
+    const wanted = fromHash(location.hash);
+    void (wanted ? order("arrive", { address: wanted }) : Promise.resolve()).then(() => setArrived(true));
+    addEventListener("popstate", go);
+    return () => removeEventListener("popstate", go);
+  }, [order]);
+  useEffect(() => {
+    if (!arrived || !address || fromHash(location.hash) === address) return;
+    if (fromHash(location.hash)) history.pushState(null, "", toHash(address));
+    else history.replaceState(null, "", toHash(address));
+  }, [address, arrived]);
+}
+
+function Page({ page, hidden, state }: { page: string; hidden: boolean; state: State }) {
+  const order = useOrder();
+  const [refs] = useTrait<Record<string, string[]>>("refs");
+  const project = state.project?.id ?? "";
+  const run = state.project?.run?.id ?? "";
+  useEffect(() => {
+    if (!hidden && page !== "help") void order("show", { page });
+  }, [order, page, hidden, project, run, state.busy]);
+  const mine = refs[page] ?? [];
+  return (
+    <div class="ll-page" data-page={page} hidden={hidden}>
+      {page === "help" ? (
+        <Help />
+      ) : page === "data" || page === "inspect" || page === "evaluate" ? (
+        <Views page={page} refs={mine} state={state} />
+      ) : mine.length ? (
+        <Embedded refs={mine} />
+      ) : (
+        <p class="ll-wide ll-wait" role="status">
+          {t.loading}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function App() {
+  const [state] = useTrait<State>("state");
+  const order = useOrder();
+  const connection = useConnection();
+  useAddress();
+  const [seen, setSeen] = useState<readonly string[]>([state.page]);
+  useEffect(() => setSeen((before) => (before.includes(state.page) ? before : [...before, state.page])), [state.page]);
+  const name = isStep(state.page) ? t.step[state.page] : "";
+  useEffect(() => {
+    document.title = titleOf(state, t.brand, name);
+  }, [state, name]);
+  useEffect(() => scrollTo(0, 0), [state.page]);
+  const pages = seen.includes(state.page) ? seen : [...seen, state.page];
+  return (
+    <div class="ll-app ll-app-frame">
+      <Header state={state} />
+      {connection !== "fine" && (
+        <div class="ll-wide ll-note">
+          {connection === "lost" ? (
+            <Strip kind="warn" title={t.lost} detail={t.lostDetail} />
+          ) : (
+            <Strip kind="warn" title={t.gone} detail={t.goneDetail} />
+          )}
+        </div>
+      )}
+      {state.problem && (
+        <div class="ll-wide ll-note">
+          <Strip
+            kind="danger"
+            title={state.problem.title}
+            detail={[state.problem.detail, state.problem.fix].filter(Boolean).join(" ")}
+            onClose={() => void order("dismiss")}
+          />
+        </div>
+      )}
+      {pages.map((page) => (
+        <Page key={page} page={page} hidden={page !== state.page} state={state} />
+      ))}
+    </div>
+  );
+}
+
+export default widget(App, "app", appCss + css);
