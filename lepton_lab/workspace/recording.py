@@ -87,7 +87,8 @@ class Recording:
             if known is None:
                 insert_run(connection, values | {"created": run.created})
             else:
-                del values["name"]  # somebody may have renamed it
+                del values["name"]  # somebody may have renamed it, or its project
+                values.pop("project", None)
                 update_run(connection, run.id, values | {"ended": None, "duration": None, "error": None})
                 self._take_back(connection)
                 if known["started"] is not None:  # orders to the process that is gone

@@ -129,7 +129,14 @@ CREATE TABLE frames (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PROBES)
+_PROJECT_IDS = """
+ALTER TABLE projects ADD COLUMN id TEXT;
+ALTER TABLE projects ADD COLUMN about TEXT;
+UPDATE projects SET id = lower(hex(randomblob(5)));
+CREATE UNIQUE INDEX projects_by_id ON projects (id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PROBES, _PROJECT_IDS)
 """Script number n brings a file from version n to n + 1."""
 
 

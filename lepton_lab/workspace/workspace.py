@@ -88,9 +88,20 @@ class Workspace:
         """The project of this name, made where there is none."""
         return Project.get_or_create(self, name)
 
-    def projects(self) -> list[str]:
-        """Names of all projects, sorted."""
-        return [str(row["name"]) for row in self.database.rows("SELECT name FROM projects ORDER BY name")]
+    def project_by_id(self, project_id: str) -> Project | None:
+        """The project of this id; None where there is none (any more)."""
+        row = self.database.row("SELECT id FROM projects WHERE id = ?", (project_id,))
+        return Project(self, str(row["id"])) if row is not None else None
+
+    def projects(self) -> pd.DataFrame:
+        """One row a project, the last changed first: id, name, when made and changed, number of runs.
+
+        Beside them the newest run: its id, name, state and epochs, and its main metric (accuracy of validation, where
+        there is one) at the epoch of its best weights.
+        """
+        from lepton_lab.workspace.project_table import projects_frame
+
+        return projects_frame(self)
 
     def run_folder(self, run_id: str) -> Path:
         """Where the files of a run lie."""

@@ -172,12 +172,13 @@ def test_an_older_store_gets_the_tables_of_probes(tmp_path, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
         workspace = Workspace(tmp_path)
-        workspace.project("kept")
+        with workspace.database.write() as connection:
+            connection.execute("INSERT INTO projects (name, created, updated) VALUES ('kept', 1.0, 2.0)")
         old = Trainer(network(), compile=False, threads=1)
         workspace.close()
     assert sqlite3.connect(tmp_path / "lepton.db").execute("PRAGMA user_version").fetchone() == (1,)
     workspace = Workspace(tmp_path)
-    assert workspace.projects() == ["kept"]
+    assert workspace.projects()["name"].tolist() == ["kept"]
     run = old.start(data(), 1, 20, recorder=workspace.recorder(), slots=Slots(1), probes=["grad_norm"], name="new")
     run.wait()
     assert workspace.open_run("new").probes.quantities() == ["grad_norm"]

@@ -120,7 +120,7 @@ def test_a_project_is_remembered(workspace):
     assert again.network == {"layers": []}
     assert again.data["loader"] == "load_dataset"
     assert again.settings == {"lr": 0.1}
-    assert workspace.projects() == ["digits"]
+    assert workspace.projects()["name"].tolist() == ["digits"]
     with pytest.raises(StoreError, match="needs a name"):
         workspace.project(" ")
 
