@@ -99,6 +99,11 @@ class Reader:
         """What the run was doing when it was last looked at."""
         return self._status
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What was known beside the status when it was last looked at: names, settings, data, why it failed."""
+        return self._about
+
     def refresh(self) -> None:
         """Takes in what is new.
 

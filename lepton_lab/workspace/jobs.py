@@ -44,7 +44,7 @@ def start_job(workspace: Workspace, row: RunRow, *, resume: bool) -> Run:
     """
     job = row["job"]
     data = _load(job["source"])
-    if resume:
+    if resume or job.get("resume"):
         return _go_on(workspace, row, data)
     return _from_the_beginning(workspace, row | {"network": job["network"], "settings": job["settings"]}, data)
 
@@ -59,7 +59,13 @@ def resume_stored(workspace: Workspace, run_id: str, data: DataBundle | None = N
 
 
 def fork_stored(
-    workspace: Workspace, run_id: str, at: str | int, name: str, changes: Mapping[str, Any], data: DataBundle | None
+    workspace: Workspace,
+    run_id: str,
+    at: str | int,
+    name: str,
+    changes: Mapping[str, Any],
+    data: DataBundle | None,
+    new_id: str | None = None,
 ) -> Run:
     """Starts a new run from a checkpoint of another one; see `StoredRun.fork`."""
     from lepton_lab.training.checkpoint import Snapshot
@@ -81,6 +87,7 @@ def fork_stored(
         resume_from=Snapshot(snapshot.tensors, about),
         history=history,
         parent=parent,
+        run_id=new_id,
         **changes,
     )
 
@@ -146,6 +153,9 @@ def _go_on(workspace: Workspace, row: RunRow, data: DataBundle) -> Run:
 def _from_the_beginning(workspace: Workspace, row: RunRow, data: DataBundle) -> Run:
     from lepton_lab.training.trainer import start_spec
 
+    options = dict((row["job"] or {}).get("options") or {})
+    if (fork := options.pop("fork", None)) is not None:
+        return fork_stored(workspace, fork["run"], fork["at"], row["name"], fork["changes"], data, row["id"])
     return start_spec(
         _network(row),
         data,
@@ -154,7 +164,7 @@ def _from_the_beginning(workspace: Workspace, row: RunRow, data: DataBundle) -> 
         run_id=row["id"],
         parent=row["parent"],
         recorder=StoreRecorder(workspace),
-        **((row["job"] or {}).get("options") or {}),
+        **options,
     )
 
 

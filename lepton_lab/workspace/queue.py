@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.training.status import RunState
@@ -45,6 +45,8 @@ def enqueue(
     options: Mapping[str, Any] | None = None,
     project: str = "",
     owner: str | None = None,
+    parent: Mapping[str, Any] | None = None,
+    tags: Sequence[str] = (),
 ) -> str:
     """Queues a run for any worker of the store; returns its id.
 
@@ -54,9 +56,11 @@ def enqueue(
         network: `NetworkSpec.to_json`.
         data: What a run says of its data; its "source" says how to load it again.
         settings: `TrainSettings.to_json`.
-        options: Further plain arguments of the start.
+        options: Further plain arguments of the start; a "fork" says the run, where "at" and the "changes" of settings.
         project: The project that it belongs to.
         owner: On whose behalf; workers are fair among owners.
+        parent: `{"run", "step"}` of the run that it comes from.
+        tags: Its tags.
     """
     run_id = uuid.uuid4().hex[:12]
     job = {"network": network, "source": data.get("source"), "settings": settings, "options": options or {}}
@@ -77,6 +81,8 @@ def enqueue(
                 "place": "worker",
                 "owner": owner or default_owner(),
                 "job": job,
+                "parent": parent,
+                "tags": sorted(tags),
             },
         )
     return run_id
