@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,8 @@ def load_images(
     channels: Literal[1, 3, 4] | None = None,
     memory_cap: int | None = None,
     *,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    leave_out: Sequence[str] = (),
     fit: Literal["stretch", "crop", "pad"] = "stretch",
     stratified: bool = True,
     workers: int | None = None,
@@ -73,6 +75,10 @@ def load_images(
         memory_cap: Bytes that the decoded images may take together; beyond that they are decoded again for each
             batch, and a quarter of the cap bounds what is decoded ahead. The list of files comes on top, about
             0.5 KB for each. By default a quarter of the free memory.
+        classes: Which images belong to which class, for those that do not lie in a folder each, or to rename, join
+            and leave out classes: `{"cat": ["cats/", "kittens/"], "dog": ["photos/dog_"]}`. Each text is a path in the
+            folder or zip, or how paths begin; the longest that fits decides.
+        leave_out: Paths of images that are not used.
         fit: How other shapes are brought to `image_size`: "stretch", "crop" or "pad".
         stratified: Whether splits that are made get the same shares of the classes.
         workers: Threads that decode while streaming, 0 for none beside the caller's; by default as many as there are
@@ -93,7 +99,7 @@ def load_images(
     path = Path(path).expanduser()
     source = open_source(path, limits)
     watch = Watch(progress, cancel)
-    layout = find_images(source.names, str(path))
+    layout = find_images(source.names, str(path), classes, leave_out)
     findings = layout_findings(layout, source.notes)
     files = _limited(layout.splits, limit, seed, findings)
     files = _with_missing_splits(files, valid, test, seed, stratified, findings)
@@ -129,6 +135,8 @@ def load_images(
                 "seed": seed,
                 "channels": wanted.channels,
                 "memory_cap": memory_cap,
+                **({"classes": {name: list(paths) for name, paths in classes.items()}} if classes is not None else {}),
+                **({"leave_out": list(leave_out)} if leave_out else {}),
                 "fit": fit,
                 "stratified": stratified,
                 "max_pixels": max_pixels,

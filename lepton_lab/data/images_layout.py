@@ -7,13 +7,13 @@ their class's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import splitext
 
 from lepton_lab.errors import DataError
 
-__all__ = ["IMAGE_SUFFIXES", "ImageFile", "Layout", "find_images"]
+__all__ = ["IMAGE_SUFFIXES", "ImageFile", "Layout", "Placed", "find_images", "place_images"]
 
 IMAGE_SUFFIXES = frozenset(
     [
@@ -34,6 +34,9 @@ _SPLITS = {
     "testing": "test",
 }
 _SHOWN = 5
+
+Placed = dict[str, list[tuple[str, list[str]]]]
+"""Images by split: path, and the parts of the path below the split's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,20 @@ class Layout:
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
-def find_images(names: Sequence[str], where: str) -> Layout:
+def find_images(
+    names: Sequence[str],
+    where: str,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    leave_out: Collection[str] = (),
+) -> Layout:
     """Reads splits and classes from the paths of files.
 
     Args:
         names: Paths with forward slashes.
         where: The source, for messages.
+        classes: The paths, or beginnings of paths, of each class's images; the longest that fits decides. By the
+            folders where None.
+        leave_out: Paths of images that are passed over.
 
     Raises:
         DataError: There are no images, or fewer than two classes of them.
@@ -79,14 +90,17 @@ def find_images(names: Sequence[str], where: str) -> Layout:
             skipped.append((name, f"not an image file ({suffix or 'no ending'})"))
     if not paths:
         raise _no_images(where, skipped)
-    root = _common_root([p.split("/") for p in paths])
-    by_split, outside = _by_split(paths, root)
+    by_split, outside = place_images(paths)
     skipped += outside
+    if leave_out:
+        gone = frozenset(leave_out)
+        by_split = {split: [f for f in files if f[0] not in gone] for split, files in by_split.items()}
+    if classes is not None:
+        by_split = _by_beginnings(by_split, classes, skipped)
     train = {parts[0] for _, parts in by_split.get("train", []) if len(parts) > 1}
     if len(train) < 2:
         raise _too_few_classes(where, sorted(train))
-    classes = tuple(sorted(train))
-    number = {name: i for i, name in enumerate(classes)}
+    number = {name: i for i, name in enumerate(sorted(train))}
     splits: dict[str, list[ImageFile]] = {}
     for split, files in by_split.items():
         for name, parts in files:
@@ -96,7 +110,31 @@ def find_images(names: Sequence[str], where: str) -> Layout:
                 skipped.append((name, f"its class {parts[0]!r} has no training images"))
             else:
                 splits.setdefault(split, []).append(ImageFile(name, number[parts[0]]))
-    return Layout(classes, splits, skipped)
+    return Layout(tuple(number), splits, skipped)
+
+
+def place_images(paths: Sequence[str]) -> tuple[Placed, list[tuple[str, str]]]:
+    """Images by split, each with its parts below its split's folder, the class's folder first where it lies in one.
+
+    Returns:
+        The images, and those that lie outside of all splits, with the reason.
+    """
+    return _by_split(paths, _common_root([p.split("/") for p in paths]))
+
+
+def _by_beginnings(by_split: Placed, classes: Mapping[str, Sequence[str]], skipped: list[tuple[str, str]]) -> Placed:
+    """The same files, each below the class whose path it is or begins with."""
+    owner = {beginning: name for name, beginnings in classes.items() for beginning in beginnings}
+    lengths = sorted({len(beginning) for beginning in owner}, reverse=True)
+    found: Placed = {}
+    for split, files in by_split.items():
+        for path, _ in files:
+            label = next((owner[path[:n]] for n in lengths if path[:n] in owner), None)
+            if label is None:
+                skipped.append((path, "belongs to none of the classes"))
+            else:
+                found.setdefault(split, []).append((path, [label, path]))
+    return found
 
 
 def _common_root(paths: list[list[str]]) -> int:
@@ -110,13 +148,13 @@ def _common_root(paths: list[list[str]]) -> int:
         depth += 1
 
 
-def _by_split(paths: list[str], root: int) -> tuple[dict[str, list[tuple[str, list[str]]]], list[tuple[str, str]]]:
+def _by_split(paths: Sequence[str], root: int) -> tuple[Placed, list[tuple[str, str]]]:
     """Paths below `root` by split, each with its parts below its split's folder; and those outside of any."""
     parts = [(name, name.split("/")[root:]) for name in paths]
     tops = {p[0].lower() for _, p in parts if len(p) > 2}
     if "train" not in {_SPLITS.get(top) for top in tops}:
         return {"train": parts}, []
-    found: dict[str, list[tuple[str, list[str]]]] = {}
+    found: Placed = {}
     outside = []
     for name, p in parts:
         split = _SPLITS.get(p[0].lower()) if len(p) > 1 else None
