@@ -21,6 +21,8 @@ from lepton_lab.workspace.rows import RunRow, find_run, run_row, shown_status, u
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from lepton_lab.data import DataBundle
     from lepton_lab.training.checkpoint import Snapshot
     from lepton_lab.training.plan import Plan
@@ -92,10 +94,26 @@ def fork_stored(
     )
 
 
-def revive(workspace: Workspace, run_id: str, data: DataBundle | None = None) -> Run:
+def revive(
+    workspace: Workspace,
+    run_id: str,
+    data: DataBundle | None = None,
+    weights: Mapping[str, Tensor] | None = None,
+    *,
+    untrained: bool = False,
+) -> Run:
     """A run that does not train, with its weights and data, to evaluate and to predict.
 
-    The weights are the best ones where the run was stopped or asked for them, else the last ones.
+    Args:
+        workspace: Where it is kept.
+        run_id: Its id.
+        data: Its data; loaded again where None.
+        weights: What to use in place of a checkpoint's: the best one's where the run was stopped or asked for it, else
+            the last one's.
+        untrained: Whether the weights that the training begins with will do where there is no checkpoint yet.
+
+    Raises:
+        CheckpointError: There are no weights yet.
     """
     from lepton_lab.training.checkpoint import load_model
     from lepton_lab.training.settings import TrainSettings
@@ -104,11 +122,15 @@ def revive(workspace: Workspace, run_id: str, data: DataBundle | None = None) ->
     folder, settings = workspace.run_folder(run_id), TrainSettings.from_json(row["settings"])
     best = settings.restore_best or shown_status(row).state == "stopped"
     at = "best" if best and (folder / "checkpoints" / "best.json").exists() else "last"
+    begun = at == "best" or any((folder / "checkpoints").glob("step-*.json"))
     run = _run(workspace, row)
     run.status = shown_status(row)
     plan = run._plan = _plan(row, data)
     plan.module = plan.build()
-    load_model(plan.module, find_snapshot(folder, at).part("model"))
+    if weights is None and (begun or not untrained):
+        weights = find_snapshot(folder, at).part("model")
+    if weights is not None:
+        load_model(plan.module, weights)
     return run
 
 

@@ -73,6 +73,8 @@ class Pump:
             with self._lock:
                 recordings = list(self._recordings)
             self._deliver(recordings)
+            for recording in recordings:
+                recording.sharing.look()
             due = time.monotonic() - written >= WRITE_S
             written = time.monotonic() if due else written
             for recording in recordings:

@@ -15,6 +15,7 @@ from lepton_lab.training.commands import Command
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.workspace import chunks
 from lepton_lab.workspace.checkpoints import index_checkpoints, scan_checkpoints
+from lepton_lab.workspace.live import Sharing
 from lepton_lab.workspace.liveness import this_process
 from lepton_lab.workspace.readings import ReadingsWriter
 from lepton_lab.workspace.rows import insert_run, to_text, update_run
@@ -52,6 +53,7 @@ class Recording:
         ending: True once the run has ended.
         fresh: True until the store was first asked for orders.
         done: Set once the run has ended and everything of it is written.
+        sharing: Shares the present weights with who asks for them.
     """
 
     def __init__(self, database: Database, run: Run, details: Mapping[str, Any]) -> None:
@@ -59,6 +61,7 @@ class Recording:
         self.ending = False
         self.fresh = True
         self.done = threading.Event()
+        self.sharing = Sharing(run, self.done)
         self._lock = threading.Lock()
         self._registered = False
         self._rows = dict.fromkeys(_TABLES, 0)

@@ -1,0 +1,149 @@
+"""Present weights for other processes: written while somebody asks, gone afterwards, and no difference to the run."""
+
+import threading
+
+import pytest
+import torch
+
+from lepton_lab.training.callbacks import LambdaCallback
+from lepton_lab.training.run import Run
+from lepton_lab.training.status import RunState
+from lepton_lab.workspace import StoreRecorder, live
+from lepton_lab.workspace.live import LiveWeights, Sharing
+from tests.workspace import processes, trains
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(live, "LIVE_S", 0.02)
+    monkeypatch.setattr(live, "_COST", 0)
+
+
+def wait(found, seconds=30.0):
+    for _ in range(int(seconds / 0.01)):
+        if value := found():
+            return value
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not come")
+
+
+class Brake:
+    """Holds the training at a step until it is let go."""
+
+    def __init__(self, at):
+        self.at, self.reached, self.free = at, threading.Event(), threading.Event()
+        self.seen = {}
+
+    def __call__(self, batch, logs):
+        self.seen["step"] = self.seen.get("step", 0) + 1
+        if self.seen["step"] == self.at:
+            self.reached.set()
+            self.free.wait(60)
+
+
+def start(workspace, brake=None, epochs=3, **settings):
+    trainer = trains.trainer(**settings)
+    if brake is not None:
+        trainer.callbacks = [LambdaCallback(on_train_batch_end=brake)]
+    return trainer.start(trains.digits(), epochs, 64, recorder=StoreRecorder(workspace))
+
+
+def test_nothing_is_written_where_nobody_asks(workspace):
+    run = start(workspace).wait(60)
+    assert not list(run.folder.glob("live*"))
+    assert not [t for t in threading.enumerate() if t.name == "lepton-live-weights"]
+
+
+def test_weights_of_the_present_step_are_shared_and_follow_the_training(workspace):
+    run = start(workspace, epochs=2000)
+    reader = LiveWeights(run.folder)
+    first = wait(reader.step)
+    second = wait(lambda: (found := reader.step()) is not None and found > first and found)
+    run.pause()
+    wait(lambda: run.state is RunState.PAUSED)
+    wait(lambda: reader.step() == run.status.step)
+    step, weights = reader.read()
+    assert step >= second
+    assert {name: torch.equal(t, weights[name]) for name, t in run.module.state_dict().items()} == dict.fromkeys(
+        weights, True
+    )
+    run.stop()
+    run.wait(60)
+    wait(lambda: not (run.folder / "live.safetensors").exists())
+    assert reader.read() is None
+
+
+def test_the_weights_are_bit_equal_with_and_without_a_reader(workspace):
+    alone = start(workspace, epochs=4, seed=3).wait(60)
+    brake = Brake(at=20)
+    run = start(workspace, brake, epochs=4, seed=3)
+    reader = LiveWeights(run.folder)
+    seen = set()
+    reader.step()
+    assert brake.reached.wait(60)
+    brake.free.set()
+    while not run.state.ended:
+        seen.add(reader.step())
+        threading.Event().wait(0.002)
+    run.wait(60)
+    assert seen - {None}
+    for name, tensor in alone.module.state_dict().items():
+        assert torch.equal(tensor, run.module.state_dict()[name])
+
+
+def test_sharing_ends_when_nobody_asks_any_more(workspace, monkeypatch):
+    run = start(workspace, epochs=2000)
+    reader = LiveWeights(run.folder)
+    wait(reader.step)
+    monkeypatch.setattr(live, "ASKED_S", 0.0)
+    wait(lambda: not (run.folder / "live.safetensors").exists())
+    wait(lambda: not [t for t in threading.enumerate() if t.name == "lepton-live-weights"])
+    run.stop()
+    run.wait(60)
+
+
+def test_what_a_killed_process_left_is_not_taken_for_present_weights(tmp_path):
+    (tmp_path / "live.safetensors").write_bytes(b"old")
+    run = Run(settings={}, data={}, folder=tmp_path)
+    Sharing(run, threading.Event())
+    assert not (tmp_path / "live.safetensors").exists()
+
+
+def test_a_damaged_or_foreign_file_counts_as_none(tmp_path):
+    reader = LiveWeights(tmp_path)
+    for content in (b"", b"\x80\x04pickle", b"{}" * 9):
+        (tmp_path / "live.safetensors").write_bytes(content)
+        assert reader.step() is None
+        assert reader.read() is None
+
+
+def test_a_full_disk_is_noted_once_and_the_run_goes_on(workspace, monkeypatch):
+    monkeypatch.setattr(live, "ASKED_S", 0.3)
+
+    def full(*args, **keys):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    brake = Brake(at=100)
+    run = start(workspace, brake, epochs=5)
+    reader = LiveWeights(run.folder)
+    wait(lambda: reader.step() or [e for e in run.history.events if e["kind"] == "live weights"])
+    brake.free.set()
+    assert run.wait(60).state is RunState.FINISHED
+    assert len([e for e in run.history.events if e["kind"] == "live weights"]) == 1
+    assert reader.step() is None
+
+
+def test_a_run_of_another_process_shares_its_weights(workspace):
+    ready = processes.context.Event()
+    process = processes.in_process(trains.main, workspace.folder, "far", 100_000, 0.001, ready)
+    try:
+        assert ready.wait(60)
+        run = workspace.open_run("far")
+        reader = LiveWeights(run.folder)
+        first = wait(reader.step)
+        assert wait(lambda: (found := reader.step()) is not None and found > first)
+        assert set(reader.read()[1]) == set(trains.network().build().state_dict())
+    finally:
+        process.kill()
+        process.join()
