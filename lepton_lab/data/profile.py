@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lepton_lab.data.bundle import DataBundle
+from lepton_lab.data.report import DataFinding
+from lepton_lab.data.table_cleaning import copied_rows
 from lepton_lab.data.table_columns import column_info
 from lepton_lab.data.table_preprocessing import TablePreprocessing, as_words
 from lepton_lab.data.table_reading import RawTable, read_table
@@ -20,7 +22,7 @@ from lepton_lab.errors import DataError
 if TYPE_CHECKING:
     from lepton_lab.data.images_reader import Watch
 
-__all__ = ["BINS", "Cleaning", "ColumnProfile", "TableProfile", "profile_table", "raw_table"]
+__all__ = ["BINS", "Cleaning", "ColumnProfile", "TableProfile", "profile_columns", "profile_table", "raw_table"]
 
 BINS = 24
 """Bars of a histogram."""
@@ -119,8 +121,10 @@ def raw_table(bundle: DataBundle) -> RawTable:
     recipe = bundle.recipe
     if not isinstance(recipe, partial) or not isinstance(bundle.preprocessing, TablePreprocessing):
         raise DataError(f"{bundle.name!r} was not made of a table", expected="data of load_table")
-    options = {key: recipe.keywords.get(key) for key in ("delimiter", "encoding", "header")}
-    return read_table(recipe.args[0], **options, max_bytes=recipe.keywords["max_bytes"])
+    known = recipe.keywords
+    options: dict[str, Any] = {key: known.get(key) for key in ("delimiter", "encoding", "header", "quotes")}
+    options |= {"words": known.get("categorical") or (), "numbers": known.get("numeric") or ()}
+    return read_table(recipe.args[0], **options, max_bytes=known["max_bytes"])
 
 
 def profile_table(bundle: DataBundle, watch: Watch | None = None) -> TableProfile:
@@ -134,22 +138,57 @@ def profile_table(bundle: DataBundle, watch: Watch | None = None) -> TableProfil
         DataError: It was not made of a table.
         LoadingCancelledError: `watch` asked for it.
     """
-    table = raw_table(bundle)
+    keywords: Mapping[str, Any] = getattr(bundle.recipe, "keywords", {})
+    return profile_columns(
+        raw_table(bundle),
+        bundle.target_names[0],
+        classification=bundle.task.is_classification,
+        roles={column.name: column.role for column in bundle.columns},
+        findings=bundle.findings,
+        joined=tuple(keywords.get("join") or ()),
+        marked=tuple(keywords.get("mark_missing") or ()),
+        watch=watch,
+    )
+
+
+def profile_columns(
+    table: RawTable,
+    target: str,
+    *,
+    classification: bool,
+    roles: Mapping[str, str],
+    findings: Sequence[DataFinding] = (),
+    joined: Sequence[str] = (),
+    marked: Sequence[str] = (),
+    watch: Watch | None = None,
+) -> TableProfile:
+    """Looks at every column of a table that nobody made a bundle of yet.
+
+    Args:
+        table: What was read.
+        target: The column to predict.
+        classification: Whether it is taken for classes.
+        roles: "feature", "target" or "left out" by name.
+        findings: Of `choose_features`: why columns are left out.
+        joined: Columns whose words are joined already.
+        marked: Columns whose missing values are marked already.
+        watch: Told how many columns are done, and asked whether to go on.
+
+    Raises:
+        LoadingCancelledError: `watch` asked for it.
+    """
     count = len(table)
     part = np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(np.int64)
-    target = bundle.target_names[0]
-    groups = _target_groups(table.columns[target].iloc[part], bundle.task.is_classification)
-    roles = {column.name: column.role for column in bundle.columns}
-    left_out = {name: f.code for f in bundle.findings if f.code in _NOT_FEATURES for name in f.evidence["columns"]}
-    keywords: Mapping[str, Any] = getattr(bundle.recipe, "keywords", {})
+    groups = _target_groups(table.columns[target].iloc[part], classification)
+    left_out = {name: f.code for f in findings if f.code in _NOT_FEATURES for name in f.evidence["columns"]}
     columns = []
     for i, (name, values) in enumerate(table.columns.items()):
         if watch is not None:
             watch.report(i, len(table.columns))
-        settled = {"join": name in (keywords.get("join") or {}), "mark": name in (keywords.get("mark_missing") or ())}
+        settled = {"join": name in joined, "mark": name in marked}
         columns.append(_profile(name, values, part, groups, roles.get(name, "left out"), left_out.get(name), settled))
-    frame = pd.DataFrame({name: values.iloc[part].array for name, values in table.columns.items()})
-    return TableProfile(tuple(columns), count, int(frame.duplicated().sum()), table.notes)
+    frame = {name: values.iloc[part] for name, values in table.columns.items()}
+    return TableProfile(tuple(columns), count, int(copied_rows(frame).sum()), table.notes)
 
 
 def _profile(

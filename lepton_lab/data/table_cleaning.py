@@ -1,4 +1,4 @@
-"""What is put right in a table's columns before anything is fitted: words joined, missing values marked."""
+"""What is put right in a table before anything is fitted: words joined, missing values marked, rows left out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from lepton_lab.data.report import DataFinding
 from lepton_lab.data.table_preprocessing import FittedColumn, Kind
 from lepton_lab.errors import DataError, UnknownNameError
 
-__all__ = ["add_marks", "join_words", "mark_name", "with_cleaning"]
+__all__ = [
+    "add_marks",
+    "copied_rows",
+    "join_words",
+    "left_out",
+    "mark_name",
+    "rare_rows",
+    "rows_without_target",
+    "with_cleaning",
+    "without_rows",
+]
+
+Columns = dict[str, "pd.Series[Any]"]
+Rows = npt.NDArray[np.bool_]
 
 
 def mark_name(column: str) -> str:
@@ -75,3 +91,35 @@ def with_cleaning(column: FittedColumn, join: Mapping[str, Mapping[str, str]]) -
         return replace(column, of=column.name.removesuffix(mark_name("")))
     words = join.get(column.name)
     return replace(column, joined=tuple(words.items())) if words else column
+
+
+def copied_rows(columns: Mapping[str, pd.Series[Any]]) -> Rows:
+    """Which rows are equal to an earlier one, (N,)."""
+    return np.asarray(pd.DataFrame(dict(columns)).duplicated().to_numpy(), dtype=np.bool_)
+
+
+def rare_rows(values: pd.Series[Any], least: int) -> Rows:
+    """Which rows belong to a class with fewer than `least` of them, (N,); missing classes are not rare."""
+    counts = values.map(values.value_counts(), na_action="ignore")
+    return np.asarray(pd.to_numeric(counts, errors="coerce").to_numpy(np.float64) < least, dtype=np.bool_)
+
+
+def rows_without_target(values: pd.Series[Any]) -> Rows:
+    """Which rows have no target that could be learnt, (N,)."""
+    gone = np.asarray(values.isna().to_numpy(), dtype=np.bool_)
+    if pd.api.types.is_float_dtype(values.dtype):
+        gone = gone | ~np.isfinite(values.to_numpy(np.float64))
+    return gone
+
+
+def without_rows(columns: Columns, gone: Rows) -> None:
+    """Leaves rows out; changes `columns`."""
+    if gone.any():
+        for name, values in columns.items():
+            columns[name] = values[~gone].reset_index(drop=True)
+
+
+def left_out(code: str, gone: Rows, why: str, do: str = "") -> DataFinding:
+    """What the report says of rows that were left out."""
+    message = f"{int(gone.sum()):,} of {len(gone):,} rows {why} and were left out."
+    return DataFinding("info", code, message, {"rows": np.flatnonzero(gone)[:100].tolist()}, do)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,16 @@ import numpy as np
 import pandas as pd
 
 from lepton_lab.data.report import DataFinding
+from lepton_lab.data.table_text import Head, guess_encoding, is_header, read_head, what_it_is
 from lepton_lab.data.table_words import MISSING, recognise_words
 from lepton_lab.errors import DataError, UnsafeDataError
 
-__all__ = ["MAX_BYTES", "RawTable", "read_head", "read_table"]
+__all__ = ["MAX_BYTES", "RawTable", "read_table"]
 
 MAX_BYTES = 4 << 30
 """Size of a file above which `load_table` asks whether it is meant."""
 
 _MAX_COLUMNS = 20_000
-_SAMPLE = 1 << 20
-_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr", "euc_jp", "koi8_r"]
-_DELIMITERS = ",;\t|"
 _BAD_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
@@ -37,7 +34,7 @@ class RawTable:
     Attributes:
         columns: By unique name, in the file's order.
         findings: What was noticed on the way.
-        notes: How the file was read: encoding, delimiter.
+        notes: How the file was read: encoding, delimiter, header, quotes.
     """
 
     columns: dict[str, pd.Series[Any]]
@@ -54,6 +51,9 @@ def read_table(
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    quotes: bool | None = None,
+    words: Sequence[str] = (),
+    numbers: Sequence[str] = (),
     max_bytes: int = MAX_BYTES,
 ) -> RawTable:
     """Reads a table.
@@ -63,6 +63,9 @@ def read_table(
         delimiter: What separates columns; found where None.
         encoding: Name of the encoding; found where None.
         header: Whether the first row holds names; found where None (a row of nothing but numbers does not).
+        quotes: Whether quotation marks enclose cells; found where None.
+        words: Columns whose words stay words, though most of them are numbers or dates.
+        numbers: Columns whose words are read as numbers; those that are none count as missing.
         max_bytes: A larger file is refused.
 
     Raises:
@@ -74,37 +77,12 @@ def read_table(
     else:
         path = Path(source).expanduser()
         _check_file(path, max_bytes)
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if path.suffix.lower() in (".parquet", ".pq") or what_it_is(path) == "parquet":
             table = _read_parquet(path)
         else:
-            table = _read_csv(path, delimiter, encoding, header)
-    table.findings += recognise_words(table.columns)
+            table = _read_csv(path, delimiter, encoding, header, quotes)
+    table.findings += recognise_words(table.columns, words, numbers)
     return table
-
-
-def read_head(
-    path: Path, delimiter: str | None = None, encoding: str | None = None
-) -> tuple[str, str, int, list[list[str]]]:
-    """Encoding, delimiter, number of blank lines at the beginning, and first rows of a text file.
-
-    Raises:
-        DataError: The file is empty or not text.
-    """
-    with path.open("rb") as file:
-        sample = file.read(_SAMPLE)
-    if not sample.strip():
-        raise DataError("the file is empty", where=str(path), expected="a header and rows")
-    encoding = encoding or _encoding(sample, path)
-    text = sample.decode(encoding, errors="replace")
-    if len(sample) == _SAMPLE:
-        text = text[: text.rfind("\n") + 1] or text
-    delimiter = delimiter or _delimiter(text, path)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row][:200]
-    except csv.Error as error:
-        raise DataError("the file is not a table of text", where=str(path), received=str(error)) from error
-    blank = len(text) - len(text.lstrip("\r\n"))
-    return encoding, delimiter, text[:blank].replace("\r\n", "\n").count("\n"), rows
 
 
 def _check_file(path: Path, max_bytes: int) -> None:
@@ -128,76 +106,15 @@ def _check_file(path: Path, max_bytes: int) -> None:
         )
 
 
-def _encoding(sample: bytes, path: Path) -> str:
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if sample.startswith(mark):
-            return name
-    if b"\0" in sample:
-        kind = {
-            b"PK\x03\x04": "a zip or an Excel file",
-            b"\x89PNG": "a PNG image",
-            b"\xff\xd8\xff\xe0": "a JPEG image",
-            b"PAR1": "a Parquet file without its ending",
-        }
-        raise DataError(
-            "the file is not text",
-            where=str(path),
-            expected="a CSV or TSV file",
-            received=kind.get(sample[:4], f"binary data that begins with {sample[:8]!r}"),
-            do="Save the table as CSV (Excel: Save as, CSV UTF-8)",
-        )
-    try:
-        sample.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(sample) - 4:  # else only the last character is cut
-            return _guess_encoding(sample)
-    return "utf-8"
-
-
-def _guess_encoding(sample: bytes) -> str:
-    """Of the encodings that tables are saved in; Western European where several read alike."""
-    from charset_normalizer import from_bytes
-
-    telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())[: 1 << 16]
-    matches = from_bytes(telling, cp_isolation=_ENCODINGS)
-    best = matches.best()
-    if best is None or "cp1252" in best.could_be_from_charset:
-        return "cp1252"
-    european = next((match for match in matches if "cp1252" in match.could_be_from_charset), None)
-    if european is not None and european.chaos <= best.chaos and best.coherence < european.coherence + 0.1:
-        return "cp1252"
-    return best.encoding
-
-
-def _delimiter(text: str, path: Path) -> str:
-    lines = text[: 1 << 16]
-    best, found = 0.0, ""
-    for candidate in _DELIMITERS:
-        try:
-            widths = [len(row) for row in csv.reader(io.StringIO(lines), delimiter=candidate) if row][:50]
-        except csv.Error:
-            continue
-        width, often = Counter(widths).most_common(1)[0] if widths else (1, 0)
-        score = (often / len(widths)) * (1 + 0.01 * min(width, 50)) if width > 1 else 0.0
-        if score > best:
-            best, found = score, candidate
-    if not found:
-        raise DataError(
-            "the file has only one column",
-            where=str(path),
-            expected="features and a target, separated by a comma, semicolon, tab or bar",
-            received=repr(lines.split("\n", 1)[0][:60]),
-            do="If another character separates them, pass delimiter='…'",
-        )
-    return found
-
-
-def _read_csv(path: Path, delimiter: str | None, encoding: str | None, header: bool | None) -> RawTable:
+def _read_csv(
+    path: Path, delimiter: str | None, encoding: str | None, header: bool | None, quotes: bool | None
+) -> RawTable:
     from pyarrow import lib
 
-    encoding, delimiter, blank, rows = read_head(path, delimiter, encoding)
+    head = read_head(path, delimiter, encoding, quotes)
+    encoding, rows = head.encoding, head.rows
     if header is None:
-        header = not all(_is_number(cell) for cell in rows[0])
+        header = is_header(rows)
     width = len(rows[0])
     _check_width(width, str(path))
     names, findings = _unique_names([c.strip() for c in rows[0]] if header else [""] * width)
@@ -208,20 +125,28 @@ def _read_csv(path: Path, delimiter: str | None, encoding: str | None, header: b
     for _ in range(width + 2):
         wrong_width.clear()
         try:
-            table = _arrow_csv(path, names, delimiter, encoding, blank + header, words, wrong_width)
+            table = _arrow_csv(path, head, names, encoding, head.blank + header, words, wrong_width)
             break
         except lib.ArrowInvalid as error:
             bad = _BAD_COLUMN.search(str(error))
             if bad and names[int(bad[1])] not in words:
                 words.add(names[int(bad[1])])
             elif "UTF8" in str(error).upper() and encoding == "utf-8":
-                encoding = _guess_encoding(path.read_bytes())
+                encoding = guess_encoding(path.read_bytes())
             else:
                 raise DataError("the table cannot be read", where=str(path), received=str(error)) from error
         except (UnicodeError, LookupError) as error:
             raise DataError(
                 "the file has another encoding", where=str(path), expected=encoding, received=str(error)
             ) from error
+    if not table.num_rows:
+        raise DataError(
+            "no row has as many values as the first one",
+            where=str(path),
+            expected=f"{width} values in each row",
+            received=f"{len(rows[-1])} in row {len(rows)}",
+            do="Correct the first row, or the mark that separates columns",
+        )
     if wrong_width:
         findings.append(
             DataFinding(
@@ -235,11 +160,12 @@ def _read_csv(path: Path, delimiter: str | None, encoding: str | None, header: b
     arrow = table.columns
     del table
     columns = {name: _series(arrow.pop(0), name) for name in names}  # each gives its memory back once it is done
-    return RawTable(columns, findings, {"encoding": encoding, "delimiter": delimiter})
+    notes = {"encoding": encoding, "delimiter": head.delimiter, "header": header, "quotes": head.quotes}
+    return RawTable(columns, findings, notes)
 
 
 def _arrow_csv(
-    path: Path, names: list[str], delimiter: str, encoding: str, skip: int, words: set[str], wrong_width: list[int]
+    path: Path, head: Head, names: list[str], encoding: str, skip: int, words: set[str], wrong_width: list[int]
 ) -> Any:
     """Reads with pyarrow; `words` are columns that must be read as words."""
     import pyarrow as pa
@@ -254,7 +180,10 @@ def _arrow_csv(
 
     def options(types: dict[str, Any], lines: list[int]) -> tuple[Any, Any]:
         parse = arrow_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=_has_quotes(path), invalid_row_handler=_Skip(lines)
+            delimiter=head.delimiter,
+            quote_char='"' if head.quotes else False,
+            newlines_in_values=head.quotes and _has_quotes(path),
+            invalid_row_handler=_Skip(lines),
         )
         convert = arrow_csv.ConvertOptions(
             column_types=types, null_values=MISSING, strings_can_be_null=True, quoted_strings_can_be_null=True
@@ -286,7 +215,7 @@ class _Skip:
 
 def _has_quotes(path: Path) -> bool:
     with path.open("rb") as file:
-        return b'"' in file.read(_SAMPLE)
+        return b'"' in file.read(1 << 20)
 
 
 def _read_parquet(path: Path) -> RawTable:
@@ -393,11 +322,3 @@ def _check_width(width: int, where: str) -> None:
             received=f"{width:,}",
             do="Turn it if rows and columns are swapped, or keep numbers as an array (from_arrays)",
         )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.replace(",", "."))
-    except ValueError:
-        return False
-    return True

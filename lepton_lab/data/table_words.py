@@ -32,11 +32,19 @@ def parse_numbers(words: pd.Index[Any] | Sequence[Any]) -> np.ndarray[Any, np.dt
     return np.where(comma & (not only_groups), as_comma, np.where(groups & only_groups, as_groups, plain))
 
 
-def recognise_words(columns: dict[str, pd.Series[Any]]) -> list[DataFinding]:
-    """Makes columns of words that are numbers or dates, but for a few, what they are; changes `columns`."""
+def recognise_words(
+    columns: dict[str, pd.Series[Any]], keep: Sequence[str] = (), numeric: Sequence[str] = ()
+) -> list[DataFinding]:
+    """Makes columns of words that are numbers or dates, but for a few, what they are; changes `columns`.
+
+    Args:
+        columns: By name.
+        keep: Columns that stay words.
+        numeric: Columns that become numbers however few of their words are some.
+    """
     findings: list[DataFinding] = []
     for name, values in columns.items():
-        if not isinstance(values.dtype, pd.CategoricalDtype):
+        if name in keep or not isinstance(values.dtype, pd.CategoricalDtype):
             continue
         words = values.cat.categories
         if not len(words):
@@ -44,7 +52,7 @@ def recognise_words(columns: dict[str, pd.Series[Any]]) -> list[DataFinding]:
         numbers = parse_numbers(words)
         share = float(np.isfinite(numbers).mean())
         codes = values.cat.codes.to_numpy()
-        if share >= _NUMBER_SHARE:
+        if share >= _NUMBER_SHARE or (name in numeric and share > 0):
             by_code = np.append(numbers, np.nan)
             columns[name] = pd.Series(by_code[codes], name=name)
             if share < 1:

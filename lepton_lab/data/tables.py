@@ -17,17 +17,27 @@ from lepton_lab.data.assemble import assemble
 from lepton_lab.data.bundle import DataBundle, Task, TensorSplit
 from lepton_lab.data.report import DataFinding
 from lepton_lab.data.splits import DEFAULT_SHARE, split_indices
-from lepton_lab.data.table_cleaning import add_marks, join_words, with_cleaning
+from lepton_lab.data.table_cleaning import (
+    add_marks,
+    copied_rows,
+    join_words,
+    left_out,
+    rare_rows,
+    rows_without_target,
+    with_cleaning,
+    without_rows,
+)
 from lepton_lab.data.table_columns import TARGET_NAMES, choose_features, column_info, guess_target
 from lepton_lab.data.table_preprocessing import FittedColumn, TablePreprocessing, as_words, fit_column
 from lepton_lab.data.table_reading import MAX_BYTES, RawTable, read_table
 from lepton_lab.data.targets import Encoding, as_task, fit_encoding
 from lepton_lab.errors import DataError, UnknownNameError, UnsafeDataError
 
-__all__ = ["load_table"]
+__all__ = ["encode_target", "load_table"]
 
 _MAX_OUTPUT_BYTES = 16 << 30
 _MAX_CATEGORIES = {"onehot": 50, "indices": 100_000}
+_USUAL = {"stratified": True, "drop_duplicates": False, "min_class_rows": 1}  # not written into a source
 _FEW_NUMBERS = 20  # different whole numbers up to which a target of numbers is taken for classes
 Source = str | os.PathLike[str] | pd.DataFrame
 
@@ -40,6 +50,7 @@ def load_table(
     classes: Sequence[Any] | None = None,
     features: Sequence[str] | None = None,
     categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
     encode: str = "onehot",
     max_categories: int | None = None,
     test_table: Source | None = None,
@@ -49,10 +60,13 @@ def load_table(
     stratified: bool = True,
     join: Mapping[str, Mapping[str, str]] | None = None,
     mark_missing: Sequence[str] = (),
+    drop_duplicates: bool = False,
+    min_class_rows: int = 1,
     name: str | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    quotes: bool | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> DataBundle:
     """Loads a table.
@@ -64,6 +78,7 @@ def load_table(
         classes: Names of all classes in order; found where None.
         features: The columns to learn from; where None, all but the target, ids, constants and free text.
         categorical: Columns of numbers that are names of things, such as a post code.
+        numeric: Columns of words that are to be read as numbers; words that are none count as missing.
         encode: "onehot", or "indices" for an Embedding; see `TablePreprocessing`.
         max_categories: Categories of a column with an output of their own, the rest shares one; where None, 50 for
             "onehot" and 100,000 for "indices".
@@ -74,10 +89,13 @@ def load_table(
         stratified: Whether the splits of a classification get the same shares of the classes.
         join: Words of a column that are one and the same: `{"country": {"de": "DE"}}` reads "de" as "DE".
         mark_missing: Columns that get a second one, 1 where a value was missing and 0 elsewhere.
+        drop_duplicates: Whether a row that is equal to an earlier one is left out, before the split.
+        min_class_rows: Classes with fewer rows are left out with their rows.
         name: What to call the data; the file's name where None.
         delimiter: What separates columns; found where None.
         encoding: Name of the encoding; found where None.
         header: Whether the first row holds names; found where None.
+        quotes: Whether quotation marks enclose cells; found where None.
         max_bytes: A larger file is refused; 4 GiB.
 
     Raises:
@@ -88,12 +106,14 @@ def load_table(
         raise UnknownNameError("encoding of categories", encode, ("onehot", "indices"))
     options: dict[str, Any] = {
         "target": target, "task": task, "classes": classes, "features": features, "categorical": categorical,
+        "numeric": numeric, "drop_duplicates": drop_duplicates, "min_class_rows": min_class_rows, "quotes": quotes,
         "encode": encode, "max_categories": max_categories, "valid": valid, "test": test, "seed": seed, "name": name,
         "stratified": stratified, "join": join, "mark_missing": mark_missing,
         "delimiter": delimiter, "encoding": encoding, "header": header, "max_bytes": max_bytes,
     }  # fmt: skip
     reading: dict[str, Any] = {
-        "delimiter": delimiter, "encoding": encoding, "header": header, "max_bytes": max_bytes,
+        "delimiter": delimiter, "encoding": encoding, "header": header, "quotes": quotes, "words": categorical,
+        "numbers": numeric, "max_bytes": max_bytes,
     }  # fmt: skip
     name = name or ("table" if isinstance(source, pd.DataFrame) else Path(source).name)
     tables = {"train": read_table(source, **reading)}
@@ -105,8 +125,20 @@ def load_table(
     findings = list(table.findings)
     target = _target(table, target, name, findings)
     for part in tables.values():
+        if drop_duplicates:
+            _leave_out(part, copied_rows(part.columns), "duplicate_rows", "are equal to an earlier one", findings)
         _drop_rows_without_target(part, target, name, findings)
-    encoder = _encode_target([part.columns[target] for part in tables.values()], task, classes, target)
+    encoder = encode_target([part.columns[target] for part in tables.values()], task, classes, target)
+    if min_class_rows > 1:
+        if not encoder.task.is_classification:
+            raise DataError(
+                "a quantity has no classes to leave out",
+                where=target,
+                expected="min_class_rows=1 for a regression",
+                received=f"min_class_rows={min_class_rows}",
+            )
+        _drop_rare_classes(tables, target, min_class_rows, findings)
+        encoder = encode_target([part.columns[target] for part in tables.values()], task, classes, target)
     findings += encoder.findings
     y = {part: _encoded_target(encoder, raw.columns[target]) for part, raw in tables.items()}
     chosen, columns = choose_features(
@@ -155,7 +187,7 @@ def _source(source: Source, test_table: Source | None, options: dict[str, Any]) 
     if test_table is not None:
         args["test_table"] = str(Path(test_table).expanduser().resolve())
     for key, value in options.items():
-        if value is not None and value != () and not (key == "stratified" and value):
+        if value is not None and value != () and value != _USUAL.get(key, ...):
             args[key] = list(value) if isinstance(value, (list, tuple)) else value
     return {"loader": "load_table", "args": args}
 
@@ -187,14 +219,11 @@ def _drop_rows_without_target(table: RawTable, target: str, name: str, findings:
             expected=target,
             received=", ".join(list(table.columns)[:20]),
         )
-    values = table.columns[target]
-    gone = values.isna().to_numpy()
-    if pd.api.types.is_float_dtype(values.dtype):
-        gone = gone | ~np.isfinite(values.to_numpy(np.float64))
+    gone = rows_without_target(table.columns[target])
     count = int(gone.sum())
     if not count:
         return
-    if count == len(values):
+    if count == len(gone):
         raise DataError(
             f"column {target!r} has no values",
             where=name,
@@ -206,17 +235,42 @@ def _drop_rows_without_target(table: RawTable, target: str, name: str, findings:
         DataFinding(
             "warning",
             "rows_without_target",
-            f"{count:,} of {len(values):,} rows have no value in {target} and were left out.",
+            f"{count:,} of {len(gone):,} rows have no value in {target} and were left out.",
             {"rows": np.flatnonzero(gone)[:100].tolist()},
         )
     )
-    for column, series in table.columns.items():
-        table.columns[column] = series[~gone].reset_index(drop=True)
+    without_rows(table.columns, gone)
 
 
-def _encode_target(
-    parts: list[pd.Series[Any]], task: str | Task | None, classes: Sequence[Any] | None, target: str
+def _leave_out(table: RawTable, gone: Any, code: str, why: str, findings: list[DataFinding]) -> None:
+    if gone.any():
+        findings.append(left_out(code, gone, why))
+        without_rows(table.columns, gone)
+
+
+def _drop_rare_classes(tables: dict[str, RawTable], target: str, least: int, findings: list[DataFinding]) -> None:
+    """Leaves out classes that are rare in training, in every table."""
+    values = tables["train"].columns[target]
+    rare = set(values[rare_rows(values, least)])
+    for table in tables.values():
+        gone = table.columns[target].isin(rare).to_numpy()
+        if len(gone) == int(gone.sum()):
+            raise DataError(
+                f"every class of {target!r} has fewer than {least} rows", where=target, do="Ask for fewer rows a class"
+            )
+        _leave_out(
+            table, gone, "rare_classes", f"belong to one of {len(rare)} classes with fewer than {least}", findings
+        )
+
+
+def encode_target(
+    parts: Sequence[pd.Series[Any]], task: str | Task | None, classes: Sequence[Any] | None, target: str
 ) -> Encoding:
+    """How a column becomes what is predicted; `parts` are its values in every table, none of them missing.
+
+    Raises:
+        DataError: No task fits it.
+    """
     wanted = as_task(task)
     if wanted is Task.MULTILABEL:
         raise DataError(

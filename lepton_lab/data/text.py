@@ -242,7 +242,7 @@ def _folder(folder: Path) -> dict[str, Source]:
 
 def _header(source: Source, text: str | int | None, delimiter: str | None, encoding: str | None) -> bool | None:
     """Whether the first row holds names: none of them is a number and each is a word or two."""
-    from lepton_lab.data.table_reading import read_head
+    from lepton_lab.data.table_text import read_head
 
     if isinstance(source, pd.DataFrame) or Path(source).suffix == ".parquet":
         return None
@@ -250,8 +250,8 @@ def _header(source: Source, text: str | int | None, delimiter: str | None, encod
         return True
     if not Path(source).is_file():
         return None
-    *_, rows = read_head(Path(source), delimiter, encoding)
-    return all(cell.strip() and not cell.strip().isdigit() and len(cell.split()) <= 3 for cell in rows[0])
+    first = read_head(Path(source), delimiter, encoding).rows[0]
+    return all(cell.strip() and not cell.strip().isdigit() and len(cell.split()) <= 3 for cell in first)
 
 
 def _named(table: RawTable, chosen: str | int | None, guess: str, where: str) -> str:
