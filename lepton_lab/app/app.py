@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import traitlets
@@ -121,7 +121,11 @@ class App(Widget):
             self.refs = {**self.refs, page: found}
 
     def _heard(self, what: str, value: Any) -> None:
-        take = {"data": self.visit.use_data, "network": self.visit.use_network, "run": self.visit.use_run}
+        take: dict[str, Callable[[Any], None]] = {
+            "data": self.visit.use_data,
+            "network": self.visit.use_network,
+            "run": self.visit.use_run,
+        }
         take[what](value)
 
     def _changed(self, what: str) -> None:

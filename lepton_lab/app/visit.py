@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from lepton_lab.app import words
 from lepton_lab.data import DataBundle
@@ -60,12 +60,12 @@ class Visit:
     def address(self) -> str:
         """The page as the address says it, such as "p/3f9c2a/train"."""
         place = f"p/{self.project_id}/{self.page}" if self.page in STEPS else self.page
-        return place + "".join(f"{'&' if i else '?'}{k}={v}" for i, (k, v) in enumerate(sorted(self.query.items())))
+        return f"{place}?{urlencode(self.query, quote_via=quote)}" if self.query else place
 
     def visit(self, address: str) -> None:
         """Goes where an address says; an address that leads nowhere leads to the start page, with a word about it."""
         path, _, rest = address.strip("#/").partition("?")
-        query = {unquote(k): unquote(v) for k, _, v in (part.partition("=") for part in rest.split("&")) if k}
+        query = dict(parse_qsl(rest))
         parts = path.split("/")
         if parts[0] == "p" and len(parts) >= 2:
             self.open(parts[1], "/".join(parts[2:]), query)

@@ -25,7 +25,10 @@ __all__ = ["DEFAULTS", "WorkProject", "first_network"]
 DEFAULTS: dict[str, Any] = {"epochs": 10, "batch_size": 32, "optimizer": "adam", "lr": 1e-3, "probes": ["standard"]}
 """Settings of a new project."""
 
-_KEPT = ("epochs", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "seed", "precision", "probes")
+_KEPT = (
+    "epochs", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "seed", "precision", "probes", "patience",
+    "restore_best",
+)  # fmt: skip
 
 
 class WorkProject:
@@ -150,8 +153,7 @@ class WorkProject:
 
     def follow(self, name: str) -> None:
         """Goes on with the project under the name that it was given elsewhere."""
-        if name != self.name:
-            self.name, self.project = name, self.workspace.project(name)
+        self.name = name
 
     def changed_elsewhere(self) -> list[str]:
         """Takes over a network or a run that another process gave the project, and says what changed.
