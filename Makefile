@@ -9,7 +9,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .PHONY: help setup frontend app lab test lint types bench clean
 
 help:
-	@echo "make app    open the lab in a browser (JupyterLab on the first notebook)"
+	@echo "make app    open the app in a browser: for people who do not write code"
 	@echo "make lab    open JupyterLab on the first notebook"
 	@echo "make test   lint, types and every test, browser tests included"
 	@echo "make lint   ruff: rules and format        make types  mypy, strict"
@@ -30,7 +30,10 @@ $(READY): pyproject.toml constraints.txt
 frontend: $(READY)
 	@$(BIN)/python hatch_build.py
 
-app lab: $(READY) frontend
+app: $(READY) frontend
+	@exec $(BIN)/lepton-lab app
+
+lab: $(READY) frontend
 	@$(BIN)/lepton-lab lab notebooks/00_networks_and_data.ipynb
 
 test: $(READY) frontend lint types

@@ -4,9 +4,9 @@ They parse, call the layers below and print; what they do can be done from Pytho
 imports only the standard library at its head, so that `--help` stays quick.
 """
 
-from lepton_lab.commands import info, lab, runs, train, worker
+from lepton_lab.commands import app, info, lab, runs, train, worker
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (lab, train, runs, worker, info)
+COMMANDS = (app, lab, train, runs, worker, info)
 """In the order in which `lepton-lab --help` shows them."""

@@ -1,0 +1,87 @@
+"""What the server does about runs: it ends the worker with itself, and lets the runs go on at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from lepton_lab.training.status import RunState
+from lepton_lab.workspace.launch import ensure_worker, live_workers
+from lepton_lab.workspace.rows import run_row, shown_status, update_run
+
+if TYPE_CHECKING:
+    from lepton_lab.workspace import Workspace
+
+__all__ = ["MARK", "end_workers", "go_on"]
+
+MARK = "LEPTON_APP"
+"""Environment variable that says which server a kernel or a worker belongs to; a worker of a notebook has none."""
+
+ENDS_S = 15.0
+"""How long a worker may take to write down where its runs are, in seconds; after that it is killed."""
+
+
+def go_on(workspace: Workspace) -> bool:
+    """Starts a worker where runs were interrupted; returns whether there are any."""
+    rows = workspace.database.rows("SELECT * FROM runs WHERE job IS NOT NULL AND state NOT IN ('finished', 'stopped')")
+    states = {shown_status(run_row(row)).state for row in rows}
+    if RunState.INTERRUPTED in states or RunState.QUEUED in states:
+        ensure_worker(workspace, "--restart-interrupted")
+        return True
+    return False
+
+
+async def end_workers(workspace: Workspace, mark: str) -> int:
+    """Ends the workers that belong to a server; returns how many runs were interrupted by that.
+
+    A worker that is asked to end writes a checkpoint of each run and calls it stopped. Nobody stopped it, so it is put
+    down as interrupted instead, and goes on from there at the next start.
+
+    Args:
+        workspace: Whose workers.
+        mark: What the server wrote into the environment of everything that it started.
+    """
+    found = [process for owner in live_workers(workspace) if (process := _marked(owner.pid, mark)) is not None]
+    if not found:
+        return 0
+    pids = [process.pid for process in found]
+    places = ", ".join("?" * len(pids))
+    query = f"SELECT * FROM runs WHERE job IS NOT NULL AND pid IN ({places})"  # noqa: S608  question marks alone
+    live = [
+        row["id"] for row in map(run_row, workspace.database.rows(query, pids)) if not shown_status(row).state.ended
+    ]
+    for process in found:
+        process.terminate()
+    end = time.monotonic() + ENDS_S
+    while time.monotonic() < end and any(map(_lives, found)):
+        await asyncio.sleep(0.05)
+    for process in filter(_lives, found):
+        process.kill()
+    with workspace.database.write() as connection:
+        for run_id in live:
+            row = connection.execute("SELECT state FROM runs WHERE id = ?", (run_id,)).fetchone()
+            if row is not None and row["state"] == str(RunState.STOPPED):
+                update_run(connection, run_id, {"state": str(RunState.RUNNING)})
+    return len(live)
+
+
+def _marked(pid: int, mark: str) -> psutil.Process | None:
+    try:
+        process = psutil.Process(pid)
+        return process if process.environ().get(MARK) == mark and pid != os.getpid() else None
+    except psutil.Error:
+        return None
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        process.wait(0)  # takes a child of our own out of the process table
+    except psutil.TimeoutExpired:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+    return False
