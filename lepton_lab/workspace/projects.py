@@ -159,6 +159,12 @@ class Project:
             )
         return Project(self.workspace, copy)
 
+    def own_uploads(self) -> list[str]:
+        """Folders of `uploads` that only this project names, and that go when it is deleted."""
+        with self.workspace.database.read() as connection:
+            row = self._row(connection)
+            return sorted(name for name in _uploads(row) if not _used(connection, name, row["id"], row["name"]))
+
     def delete(self) -> None:
         """Forgets the project with its runs, what was exported of it, and uploads that nobody else uses.
 
@@ -178,9 +184,9 @@ class Project:
                         f"the project {row['name']!r} cannot be deleted: its run {run['name']!r} is {state}",
                         do="Stop that run first, then delete the project",
                     )
+            uploads = [name for name in _uploads(row) if not _used(connection, name, self.id, row["name"])]
             connection.execute("DELETE FROM runs WHERE project = ?", (row["name"],))
             connection.execute("DELETE FROM projects WHERE id = ?", (self.id,))
-            uploads = [name for name in _uploads(row) if not _used(connection, name)]
         gone = [self.workspace.run_folder(run["id"]) for run in runs]
         gone += [folder / "exports" / self.id, *(folder / "uploads" / name for name in uploads)]
         for path in gone:
@@ -244,8 +250,9 @@ def _uploads(row: sqlite3.Row) -> set[str]:
     return {name for name in {*found, named} if isinstance(name, str) and re.fullmatch(r"[\w-]+", name)}
 
 
-def _used(connection: sqlite3.Connection, upload: str) -> bool:
-    """Whether a project or a run names an upload; in doubt, it does."""
-    projects = "SELECT 1 FROM projects WHERE instr(coalesce(about, '') || coalesce(data, ''), ?) LIMIT 1"
-    runs = "SELECT 1 FROM runs WHERE instr(coalesce(data, ''), ?) LIMIT 1"
-    return any(connection.execute(query, (upload,)).fetchone() is not None for query in (projects, runs))
+def _used(connection: sqlite3.Connection, upload: str, project_id: str, name: str) -> bool:
+    """Whether another project, or a run of none or another one, names an upload; in doubt, it does."""
+    projects = "SELECT 1 FROM projects WHERE id != ? AND instr(coalesce(about, '') || coalesce(data, ''), ?) LIMIT 1"
+    runs = "SELECT 1 FROM runs WHERE project != ? AND instr(coalesce(data, ''), ?) LIMIT 1"
+    asked = ((projects, project_id), (runs, name))
+    return any(connection.execute(query, (other, upload)).fetchone() is not None for query, other in asked)
