@@ -12,6 +12,7 @@ from lepton_lab.errors import TrainingError
 from lepton_lab.network import NetworkSpec, zoo
 from lepton_lab.training.run import Run, active_runs
 from lepton_lab.training.settings import TrainSettings
+from lepton_lab.training.setup import describe_data
 from lepton_lab.training.trainer import Trainer
 from lepton_lab.workspace.elsewhere import start_in_worker
 from lepton_lab.workspace.rows import to_text
@@ -102,6 +103,8 @@ class WorkProject:
         self.data = data
         if data.source is not None:
             self.project.data = dict(data.source)
+        facts = {key: value for key, value in describe_data(data).items() if key != "source"}
+        self.project.about = {**(self.project.about or {}), "facts": facts}
         if self.network is None:
             self.use_network(first_network(data))
         elif self.network.input_shape != tuple(data.sample_shape):
