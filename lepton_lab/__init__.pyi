@@ -205,6 +205,7 @@ from .widgets import (
     Playground as Playground,
     RunBrowser as RunBrowser,
     TrainingMonitor as TrainingMonitor,
+    TryIt as TryIt,
     Workbench as Workbench,
 )
 from .workspace import (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lepton_lab.data import DataBundle
     from lepton_lab.training.run import Run
 
-__all__ = ["evaluate_run", "predict", "predict_run"]
+__all__ = ["evaluate_run", "outcome", "predict", "predict_run"]
 
 
 def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, float]:
@@ -50,9 +50,14 @@ def predict_run(run: Run, x: Any, batch_size: int) -> Tensor:
     if not isinstance(x, Tensor):
         x = plan.data.preprocessing(np.asarray(x) if isinstance(x, list) else x)
     output = predict(run.module, x, batch_size)
-    if plan.loss is not None or str(plan.data.task) == "regression" or _ends_in_probabilities(run.module, output):
+    return output if plan.loss is not None else outcome(output, run.module, str(plan.data.task))
+
+
+def outcome(output: Tensor, module: nn.Module, task: str) -> Tensor:
+    """Outputs of a module as probabilities for a classification, as they are for a regression."""
+    if task == "regression" or _ends_in_probabilities(module, output):
         return output
-    if str(plan.data.task) == "multilabel" or output.dim() < 2 or output.shape[1] == 1:
+    if task == "multilabel" or output.dim() < 2 or output.shape[1] == 1:
         return output.sigmoid()
     return output.softmax(1)
 

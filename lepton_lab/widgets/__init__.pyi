@@ -8,4 +8,5 @@ from .network_builder import NetworkBuilder as NetworkBuilder
 from .playground import Playground as Playground
 from .run_browser import RunBrowser as RunBrowser
 from .training_monitor import TrainingMonitor as TrainingMonitor
+from .try_it import TryIt as TryIt
 from .workbench import Workbench as Workbench

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,11 @@ class Source:
         self._live = LiveWeights(thing.folder) if isinstance(thing, StoredRun) else None
         self._lock = threading.RLock()
         self._revived: tuple[tuple[str, int], Run] | None = None
+
+    @property
+    def thing(self) -> AnyRun | nn.Module:
+        """What is looked at: the run, or the module."""
+        return self.run if self.run is not None else cast(nn.Module, self._module)
 
     @property
     def probes(self) -> ProbeLog | None:
