@@ -215,12 +215,10 @@ class Pool:
             self._ready.append(self._start())
 
     async def tend(self) -> None:
-        """Looks after the kernels, once a second, until it is cancelled."""
-        while True:
-            await asyncio.sleep(1.0)
-            await self.kernels.reap()
-            if any(task.done() and not self._lives(task) for task in self._ready):
-                self._later(REFILL_S)
+        """Ends kernels that nobody looks at, and puts others in the place of those that died; call it once a second."""
+        await self.kernels.reap()
+        if any(task.done() and not self._lives(task) for task in self._ready):
+            self._later(REFILL_S)
 
     async def close(self) -> None:
         """Ends every kernel, those of visitors as well."""

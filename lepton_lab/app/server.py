@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -31,9 +33,10 @@ from voila.static_file_handler import MultiStaticFileHandler
 from voila.utils import get_page_config
 from voila.voila_identity_provider import VoilaIdentityProvider
 
-from lepton_lab.app import server_page as pages
+from lepton_lab.app import server_files as files, server_page as pages
 from lepton_lab.app.kernels import AppKernels, AppKernelSpecs, Page, Pool, pool_size
 from lepton_lab.app.server_runs import MARK, end_workers, go_on
+from lepton_lab.app.uploads import Uploads
 from lepton_lab.errors import LeptonError
 from lepton_lab.workspace import Workspace
 
@@ -78,6 +81,7 @@ class AppServer(Voila):
     Attributes:
         options: How it is served.
         workspace: The workspace of all its visitors.
+        uploads: What visitors bring.
         pool: The pages that are ready.
     """
 
@@ -85,6 +89,7 @@ class AppServer(Voila):
 
     options: Options
     workspace: Workspace
+    uploads: Uploads
     pool: Pool
 
     def prepare(self, options: Options) -> None:
@@ -94,6 +99,7 @@ class AppServer(Voila):
             StoreError: The workspace cannot be used.
         """
         self.options, self.workspace = options, Workspace(options.workspace)
+        self.uploads = Uploads(self.workspace.folder / "uploads", options.max_upload)
         self.mark = secrets.token_hex(8)
         self._init_asyncio_patch()
         self._log_to(self.workspace.folder / "app.log")
@@ -139,6 +145,12 @@ class AppServer(Voila):
             (base + f"lepton/life/{_KERNEL}", pages.Life),
             (base + f"lepton/goodbye/{_KERNEL}", pages.Goodbye),
             (base + "voila/api/shutdown/.*", pages.VoilasGoodbye),
+            (base + "lepton/uploads/([a-z0-9-]+)", files.Upload, {"uploads": self.uploads}),
+            (
+                base + r"lepton/files/([\w-]{1,64})/([^/]+)",
+                files.Download,
+                {"path": str(self.workspace.folder / "exports")},
+            ),
             (base + f"api/kernels/{_KERNEL}", pages.KernelState),
             (base + f"api/kernels/{_KERNEL}/channels", pages.Channels),
             (base + "voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths}),
@@ -167,7 +179,7 @@ class AppServer(Voila):
         self.app.add_handlers(".*$", self.init_handlers())
         server = self._listen()
         self.pool.fill()
-        tending = asyncio.create_task(self.pool.tend())
+        tending = asyncio.create_task(self._tend())
         self._announce()
         go_on(self.workspace)
         try:
@@ -177,6 +189,25 @@ class AppServer(Voila):
             server.stop()
             tending.cancel()
             await self._end(stop)
+
+    async def _tend(self) -> None:
+        """Looks after kernels and uploads until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self.uploads.tidy, self._named_files())
+        for second in itertools.count():
+            await asyncio.sleep(1.0)
+            try:
+                await self.pool.tend()
+                for folder in self.uploads.stale() if second % 60 == 0 else ():
+                    await loop.run_in_executor(None, shutil.rmtree, folder, True)
+            except Exception:
+                self.log.exception("looking after the kernels went wrong")
+
+    def _named_files(self) -> list[str]:
+        """The texts in which projects and runs say where their data come from."""
+        rows = self.workspace.database.rows
+        found = [*rows("SELECT about, data FROM projects"), *rows("SELECT data, job FROM runs")]
+        return [str(value) for row in found for value in tuple(row)]
 
     async def _end(self, stop: asyncio.Event) -> None:
         """Ends kernels and worker; a second Ctrl-C does not wait for them."""
