@@ -36,12 +36,15 @@ __all__ = [
     "autoencoder",
     "get",
     "lenet5",
+    "linear",
     "lstm_classifier",
     "mlp",
     "mobile_tiny",
     "resnet_quick",
     "resnet_tiny",
     "small_cnn",
+    "table_resnet",
+    "text_average",
     "transformer_classifier",
 ]
 
@@ -56,6 +59,33 @@ def mlp(
     layers += [Linear(out_features=units, activation=activation) for units in hidden]
     layers.append(Linear(out_features=classes, name="head"))
     return NetworkSpec(layers, input_shape=input_shape, name="mlp")
+
+
+def linear(input_shape: Shape = (4,), classes: int = 3) -> NetworkSpec:
+    """One weighted sum of the inputs for each output: what a larger network has to beat."""
+    layers: list[LayerSpec] = [Flatten()] if len(input_shape) > 1 else []
+    return NetworkSpec([*layers, Linear(out_features=classes, name="head")], input_shape=input_shape, name="linear")
+
+
+def table_resnet(
+    input_shape: Shape = (8,), classes: int = 2, *, width: int = 64, blocks: int = 2, dropout: float = 0.1
+) -> NetworkSpec:
+    """Residual blocks for rows of a table (Gorishniy et al. 2021, arXiv:2106.11959, section 3.2).
+
+    With layer normalisation in place of batch normalisation, which a last batch of one row would stop.
+    """
+    layers: list[LayerSpec] = [Flatten()] if len(input_shape) > 1 else []
+    layers.append(Linear(out_features=width))
+    for _ in range(blocks):
+        body = [
+            LayerNorm(),
+            Linear(out_features=2 * width, activation="relu"),
+            Dropout(p=dropout),
+            Linear(out_features=width),
+        ]
+        layers.append(Residual(body=body))
+    layers += [LayerNorm(), Linear(out_features=classes, name="head")]
+    return NetworkSpec(layers, input_shape=input_shape, name="table_resnet")
 
 
 def lenet5(input_shape: Shape = (1, 28, 28), classes: int = 10) -> NetworkSpec:
@@ -73,13 +103,16 @@ def lenet5(input_shape: Shape = (1, 28, 28), classes: int = 10) -> NetworkSpec:
     return NetworkSpec(layers, input_shape=input_shape, name="lenet5")
 
 
-def small_cnn(input_shape: Shape = (1, 28, 28), classes: int = 10, *, width: int = 32) -> NetworkSpec:
-    """Two convolutions with pooling, then a small fully connected part."""
-    layers = [
-        Conv2d(out_channels=width, kernel_size=3, padding="same", activation="relu"),
-        MaxPool2d(kernel_size=2),
-        Conv2d(out_channels=2 * width, kernel_size=3, padding="same", activation="relu"),
-        MaxPool2d(kernel_size=2),
+def small_cnn(input_shape: Shape = (1, 28, 28), classes: int = 10, *, width: int = 32, stages: int = 2) -> NetworkSpec:
+    """Two convolutions with pooling, then a small fully connected part; for larger images more `stages`."""
+    layers: list[LayerSpec] = []
+    for stage in range(stages):
+        channels = width * min(2**stage, 8)
+        layers += [
+            Conv2d(out_channels=channels, kernel_size=3, padding="same", activation="relu"),
+            MaxPool2d(kernel_size=2),
+        ]
+    layers += [
         Flatten(),
         Dropout(p=0.25),
         Linear(out_features=128, activation="relu"),
@@ -148,6 +181,19 @@ def mobile_tiny(input_shape: Shape = (3, 32, 32), classes: int = 10, *, width: i
     return NetworkSpec(layers, input_shape=input_shape, name="mobile_tiny")
 
 
+def text_average(
+    input_shape: Shape = (64,), classes: int = 2, *, vocabulary: int = 10000, features: int = 64
+) -> NetworkSpec:
+    """The mean of the words' vectors, in whatever order they stand (Joulin et al. 2016, arXiv:1607.01759)."""
+    layers: list[LayerSpec] = [
+        Embedding(num_embeddings=vocabulary, embedding_dim=features),
+        GlobalAvgPool1d(steps_first=True),
+        Dropout(p=0.25),
+        Linear(out_features=classes, name="head"),
+    ]
+    return NetworkSpec(layers, input_shape=input_shape, name="text_average")
+
+
 def lstm_classifier(
     input_shape: Shape = (64,), classes: int = 2, *, vocabulary: int = 10000, features: int = 64, hidden: int = 64
 ) -> NetworkSpec:
@@ -202,12 +248,15 @@ def autoencoder(input_shape: Shape = (1, 28, 28), *, code: int = 16, width: int 
 ZOO: dict[str, Callable[..., NetworkSpec]] = {
     "autoencoder": autoencoder,
     "lenet5": lenet5,
+    "linear": linear,
     "lstm_classifier": lstm_classifier,
     "mlp": mlp,
     "mobile_tiny": mobile_tiny,
     "resnet_quick": resnet_quick,
     "resnet_tiny": resnet_tiny,
     "small_cnn": small_cnn,
+    "table_resnet": table_resnet,
+    "text_average": text_average,
     "transformer_classifier": transformer_classifier,
 }
 """Every network of the zoo by its name."""

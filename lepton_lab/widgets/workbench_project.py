@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.data import DataBundle, load_dataset, load_source
 from lepton_lab.errors import TrainingError
-from lepton_lab.network import NetworkSpec, zoo
+from lepton_lab.network import NetworkSpec
+from lepton_lab.network.templates import suggested
 from lepton_lab.training.run import Run, active_runs
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.setup import describe_data
@@ -207,14 +208,6 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def first_network(data: DataBundle) -> NetworkSpec:
-    """A network to begin with, by the form of the samples.
-
-    Images get convolutions, texts an LSTM, everything else layers of neurons.
-    """
-    shape = tuple(data.sample_shape)
-    if data.sample_dtype == "int64":
-        words = int(getattr(data.preprocessing, "index_count", 10_000))
-        return zoo.lstm_classifier(shape, data.target_size, vocabulary=words)
-    if len(shape) == 3 and min(shape[1:]) >= 4:
-        return zoo.small_cnn(shape, data.target_size, width=16)
-    return zoo.mlp(shape, data.target_size)
+    """A network to begin with, by the form of the samples: the middle size of what suits them."""
+    words = int(getattr(data.preprocessing, "index_count", 10_000))
+    return suggested(tuple(data.sample_shape), data.target_size, data.sample_dtype, vocabulary=words)
