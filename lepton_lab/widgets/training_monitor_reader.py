@@ -104,6 +104,11 @@ class Reader:
         """What was known beside the status when it was last looked at: names, settings, data, why it failed."""
         return self._about
 
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What happened so far, oldest first."""
+        return list(self._events)
+
     def refresh(self) -> None:
         """Takes in what is new.
 

@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import { chart as words } from "../strings/en/chart";
 import css from "./chart.css";
 import { axisRange, extentX, extentY, type Limits, logTicks, merge, nearest, type Series } from "./chart_data";
-import { type Band, drawAreas, drawAxisName, drawMarks, drawPoints, type Mark, type Span } from "./chart_draw";
+import { type Band, drawAreas, drawAxisName, drawMarks, drawPoints, drawRefs, type Mark, type Ref, type Span } from "./chart_draw";
 import { Readout } from "./chart_readout";
 import { addStyle, onTheme, readTheme, type Theme } from "./chart_theme";
 import { num } from "./format";
@@ -32,7 +32,10 @@ export interface LineChartProps {
   xLimits?: readonly [number | null, number | null];
   /** What the vertical axis never goes beyond. */
   yLimits?: readonly [number | null, number | null];
+  /** What the vertical axis shows, whatever the curves are. */
+  yRange?: Limits;
   marks?: readonly Mark[];
+  refs?: readonly Ref[];
   bands?: readonly Band[];
   spans?: readonly Span[];
   format?: (y: number) => string;
@@ -98,7 +101,7 @@ export function LineChart(props: LineChartProps) {
 
   useEffect(() => {
     plot.current?.setData(data, true);
-  }, [data, range, marks, bands, spans, props.xLimits?.[0], props.xLimits?.[1], props.yLimits?.[0], props.yLimits?.[1]]);
+  }, [data, range, marks, bands, spans, props.refs, props.xLimits?.[0], props.xLimits?.[1], props.yLimits?.[0], props.yLimits?.[1]]);
 
   const keys = (event: KeyboardEvent) => {
     const u = plot.current;
@@ -173,7 +176,8 @@ function options(
     return [low, high];
   };
   const rangeY = () => {
-    const { yLimits = OPEN, shown } = now.current;
+    const { yLimits = OPEN, shown, yRange } = now.current;
+    if (yRange) return [...yRange] as [number, number];
     return axisRange(extentY(now.current.series, shown, logY), logY, yLimits);
   };
   // uPlot itself draws nine lines to the decade
@@ -241,6 +245,7 @@ function options(
         (u) => {
           drawAreas(u, now.current.bands ?? NONE, now.current.spans ?? NONE, theme());
           drawAxisName(u, now.current.xLabel, theme());
+          drawRefs(u, now.current.refs ?? NONE, theme());
         },
       ],
       drawSeries: [(u, i) => now.current.series[i - 1] && drawPoints(u, now.current.series[i - 1]!, now.current.shown, logY, theme())],

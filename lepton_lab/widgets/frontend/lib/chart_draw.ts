@@ -19,6 +19,12 @@ export interface Band {
   color: Colour;
 }
 
+/** A value to compare with, as a dotted line across the plot. */
+export interface Ref {
+  y: number;
+  text: string;
+}
+
 /** A stretch of the horizontal axis with another ground. */
 export interface Span {
   from: number;
@@ -144,6 +150,28 @@ export function drawMarks(u: uPlot, marks: readonly Mark[], within: Limits, them
     const line = above ? y - 8 * r : y + 9 * r;
     c.strokeText(mark.text, at, line);
     c.fillText(mark.text, at, line);
+    c.restore();
+  }
+}
+
+export function drawRefs(u: uPlot, refs: readonly Ref[], theme: Theme): void {
+  const { ctx: c, bbox } = u;
+  const r = uPlot.pxRatio;
+  for (const ref of refs) {
+    const y = u.valToPos(ref.y, "y", true);
+    if (!(y >= bbox.top && y <= bbox.top + bbox.height)) continue;
+    c.save();
+    c.strokeStyle = c.fillStyle = theme.soft;
+    c.setLineDash([2 * r, 3 * r]);
+    c.lineWidth = r;
+    c.beginPath();
+    c.moveTo(bbox.left, y);
+    c.lineTo(bbox.left + bbox.width, y);
+    c.stroke();
+    c.font = `${11 * r}px ${theme.font}`;
+    c.textAlign = "right";
+    c.textBaseline = "bottom";
+    c.fillText(ref.text, bbox.left + bbox.width, y - 3 * r);
     c.restore();
   }
 }

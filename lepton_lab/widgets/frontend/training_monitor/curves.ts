@@ -2,7 +2,7 @@
 import { type Limits, lowerBound, type Series, smooth } from "../lib/chart_data";
 import type { Mark } from "../lib/chart_draw";
 import { num } from "../lib/format";
-import { monitor as words } from "../strings/en/training_monitor";
+import { chart as words } from "../strings/en/chart";
 import { type Axis, AXES, type RunData, type Table } from "./store";
 
 export type Colour = Series["color"];

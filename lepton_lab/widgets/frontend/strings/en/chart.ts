@@ -7,5 +7,9 @@ export const chart = {
   part: (name: string, first: string, last: string, low: string, high: string) =>
     `${name}: from ${first} to ${last}, between ${low} and ${high}.`,
   resetZoom: "Reset zoom",
+  train: "train",
+  valid: "val.",
+  raw: "measured",
+  best: (value: string) => `best ${value}`,
   at: (xLabel: string, x: string) => `${xLabel.toLowerCase()} ${x}`,
 } as const;

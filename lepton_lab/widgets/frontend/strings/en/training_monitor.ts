@@ -1,9 +1,5 @@
 // All words of the training monitor's front end.
 export const monitor = {
-  train: "train",
-  valid: "val.",
-  raw: "measured",
-  best: (value: string) => `best ${value}`,
   legendTrain: "train",
   legendValid: "validation",
 
