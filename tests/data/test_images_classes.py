@@ -61,7 +61,7 @@ def test_another_process_and_the_code_get_the_same(tmp_path):
     folder = save(tmp_path / "pile", NAMES)
     data = ll.load_images(folder, classes={"a": ["cat"], "b": ["dog"]}, leave_out=["dog_2.png"], valid=0, test=0)
     again = load_source(data.source)
-    assert again.fingerprint() == data.fingerprint()
+    assert again.fingerprint == data.fingerprint
     assert "classes={'a': ['cat'], 'b': ['dog']}, leave_out=['dog_2.png']" in to_python(data)
 
 
