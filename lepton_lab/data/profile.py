@@ -22,7 +22,16 @@ from lepton_lab.errors import DataError
 if TYPE_CHECKING:
     from lepton_lab.data.images_reader import Watch
 
-__all__ = ["BINS", "Cleaning", "ColumnProfile", "TableProfile", "profile_columns", "profile_table", "raw_table"]
+__all__ = [
+    "BINS",
+    "Cleaning",
+    "ColumnProfile",
+    "TableProfile",
+    "profile_columns",
+    "profile_table",
+    "raw_table",
+    "spellings",
+]
 
 BINS = 24
 """Bars of a histogram."""
@@ -296,12 +305,12 @@ def _issues(
         found.append(Cleaning("error", f"Leaks the target ({tells:.2f})", detail, "Leave out", "leave_out"))
     if unique <= 1 and not missing:
         found.append(Cleaning("warning", "Constant", "it says nothing about the target", "Leave out", "leave_out"))
-    spellings = _spellings(values) if words and not settled["join"] else {}
-    if spellings:
-        some = list(dict.fromkeys(list(spellings.values())[:1] + list(spellings)))[:3]
+    several = spellings(values) if words and not settled["join"] else {}
+    if several:
+        some = list(dict.fromkeys(list(several.values())[:1] + list(several)))[:3]
         shown = " and ".join(f"‘{word}’" for word in some)
         found.append(
-            Cleaning("warning", "Spelt in several ways", f"{shown} look like one value", "Join", "join", spellings)
+            Cleaning("warning", "Spelt in several ways", f"{shown} look like one value", "Join", "join", several)
         )
     if missing > _MOSTLY_MISSING and not settled["mark"]:
         detail = "the middle of the others stands in; a column of its own can say where"
@@ -309,7 +318,7 @@ def _issues(
     return found
 
 
-def _spellings(values: pd.Series[Any]) -> dict[str, str]:
+def spellings(values: pd.Series[Any]) -> dict[str, str]:
     """Words that differ from a more frequent one in case, spaces or signs alone."""
     counts = as_words(values).value_counts()
     best: dict[str, str] = {}
