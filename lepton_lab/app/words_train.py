@@ -127,9 +127,9 @@ NOTHING: Final[dict[str, dict[str, str]]] = {
 """Why there is nothing to train, and where to go."""
 
 KINDS: Final = {
-    "conv": "convolutional network (CNN)",
-    "recurrent": "network with a memory (RNN)",
-    "attention": "network with attention (transformer)",
+    "conv": "convolutional (CNN)",
+    "recurrent": "with a memory (RNN)",
+    "attention": "attention (transformer)",
     "dense": "layers of neurons (MLP)",
 }
 

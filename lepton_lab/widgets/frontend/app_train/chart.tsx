@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import { LineChart } from "../lib/chart";
 import { Swatch } from "../lib/chart_readout";
 import { Segmented } from "../lib/controls";
-import { num } from "../lib/format";
+import { num, percent } from "../lib/format";
 import { useWidth } from "../lib/use_width";
 import { app_train as t } from "../strings/en/app_train";
 import { scaleOf } from "../training_monitor/curves";
@@ -24,7 +24,7 @@ export function Chart({ main, other, view }: { main: RunData | null; other: RunD
     [main?.id, other?.id, main?.tables.steps, main?.tables.epochs, other?.tables.epochs, other?.tables.steps, main?.status?.best, column],
   );
   const format = useMemo(() => formatOf(column), [column]);
-  const refs = useMemo(() => (guess === null || loss ? [] : [{ y: guess * scaleOf(column), text: t.guessing(format(guess * scaleOf(column))) }]), [guess, column, loss]);
+  const refs = useMemo(() => (guess === null || loss ? [] : [{ y: guess * scaleOf(column), text: t.guessing(scaleOf(column) === 100 ? percent(guess, guess < 0.995 && guess > 0.005 ? 0 : 1) : format(guess)) }]), [guess, column, loss]);
   const epochs = Math.max(main?.status?.epochs ?? 0, other?.status?.epochs ?? 0);
   const limits = useMemo(() => [0, epochs || null] as const, [epochs]);
   const [label, term] = loss ? [t.loss, t.lossTerm] : regression ? [t.off(target), t.offTerm] : [t.right, t.rightTerm];
@@ -67,8 +67,8 @@ export function Chart({ main, other, view }: { main: RunData | null; other: RunD
             yRange={scaleOf(column) === 100 ? PERCENT : undefined}
             yLimits={FROM_0}
             format={format}
-            tick={(y) => num(y, 3).replace(/\.?0+$/, "") || "0"}
             formatX={(x) => num(x, 2)}
+            tickX={(x) => String(Number(x.toPrecision(3)))}
           />
         </>
       ) : (

@@ -93,4 +93,4 @@ function App() {
   );
 }
 
-export default widget(App, "app_train", appCss + css);
+export default widget(App, "app_train", css, appCss);

@@ -72,7 +72,7 @@ export function actions(view: View, status: Status | null, rounds: number): Acti
   const go = (page: string, primary: boolean): Action => ({ op: "go", args: { page }, label: t.toPage[page] ?? page, pending: t.waiting, primary });
   if (!status) return blocked ? (blocked.page ? [go(blocked.page, true)] : []) : [train(t.train, true)];
   const stop: Action = { op: "stop", label: t.stop, pending: t.stopping, icon: "stop" };
-  if (state === "queued") return [{ op: "stop", label: t.cancel, pending: t.canceling, icon: "close", primary: true }];
+  if (state === "queued") return [{ op: "stop", label: t.cancel, pending: t.canceling, icon: "close" }];
   if (state === "starting" || state === "running" || state === "stopping") {
     const why = state === "starting" ? t.notBegun : state === "stopping" ? t.already : "";
     const stopping = state === "stopping" ? { ...stop, label: t.stopping, disabled: t.already } : stop;
