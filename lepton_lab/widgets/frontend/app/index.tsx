@@ -153,4 +153,4 @@ function App() {
   );
 }
 
-export default widget(App, "app", appCss + css);
+export default widget(App, "app", css, appCss);

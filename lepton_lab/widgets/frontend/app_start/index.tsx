@@ -90,4 +90,4 @@ function App() {
   );
 }
 
-export default widget(App, "app_start", appCss + css);
+export default widget(App, "app_start", css, appCss);

@@ -95,4 +95,4 @@ function App() {
   );
 }
 
-export default widget(App, "app_work", appCss + css);
+export default widget(App, "app_work", css, appCss);

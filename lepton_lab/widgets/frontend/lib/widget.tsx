@@ -196,14 +196,15 @@ function Shell({ App, frame }: { App: ComponentType; frame: Frame }) {
   );
 }
 
-/** The default export of a widget's module. */
-export function widget(App: ComponentType, name: string, css: string) {
+/** The default export of a widget's module; `shared` is a style that several widgets bring, put in once and first. */
+export function widget(App: ComponentType, name: string, css: string, shared = "") {
   return {
     render({ model, el, host }: { model: Model; el: HTMLElement; host?: Host }) {
       const found = el.getRootNode();
       const root = found instanceof ShadowRoot ? found : document;
       style("tokens", tokens, root);
       style("components", components, root);
+      if (shared) style("shared", shared, root);
       style(name, css, root);
       el.classList.add("ll", "ll-root");
       el.dataset.llWidget = name;
