@@ -39,6 +39,16 @@ from .errors import (
     UnknownNameError as UnknownNameError,
     UnsafeDataError as UnsafeDataError,
 )
+from .export import (
+    TrainedModel as TrainedModel,
+    export_all as export_all,
+    export_model as export_model,
+    export_notebook as export_notebook,
+    export_onnx as export_onnx,
+    export_python as export_python,
+    export_report as export_report,
+    load_model as load_model,
+)
 from .network import (
     ELU as ELU,
     GELU as GELU,
