@@ -1,5 +1,6 @@
 """What is seen before training."""
 
+import dataclasses
 import random
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from torch import nn
 
 import lepton_lab as ll
 from lepton_lab.doctor import preflight
+from lepton_lab.doctor.rules.start import OneBatch
 from lepton_lab.training import TrainSettings
 from tests.benchmarks.faults import sick_data, sick_networks
 from tests.benchmarks.faults.worlds import DEVELOPMENT
@@ -44,6 +46,14 @@ BEFORE = {
     "batch normalisation with two samples": "batch-norm-batch",
 }
 TRIALS = {t.name: t for t in (*sick_data.cases(DEVELOPMENT), *sick_networks.cases(DEVELOPMENT))}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials end when they are done, not when a busy machine runs out of time."""
+    limits = dict(OneBatch.thresholds)
+    limits["seconds"] = dataclasses.replace(limits["seconds"], value=120.0)
+    monkeypatch.setattr(OneBatch, "thresholds", limits)
 
 
 @pytest.mark.parametrize("name", BEFORE)
