@@ -28,6 +28,9 @@ LEFT_S = 20.0
 REFILL_S = 1.5
 """The pool is filled again so long after a visitor came, in seconds, so that their page is drawn first."""
 
+AGAIN_S = 30.0
+"""What failed by itself is tried again after so long, in seconds; a visitor's page is always tried."""
+
 KERNEL_BYTES = 400 << 20
 """What a kernel may need, for the choice of the pool's size."""
 
@@ -66,12 +69,17 @@ class _Held:
     came: bool = False
     gone: list[Callable[[], None]] = field(default_factory=list)
 
-    def overdue(self, now: float) -> bool:
-        return not self.connections and now - self.since > (LEFT_S if self.came else NEVER_CAME_S)
-
 
 class AppKernels(AsyncMappingKernelManager):
-    """Counts who looks at each kernel, and ends those at which nobody does, whatever their threads still send."""
+    """Counts who looks at each kernel, and ends those at which nobody does, whatever their threads still send.
+
+    Attributes:
+        left_s: A kernel whose page is gone ends after so long, in seconds.
+        never_came_s: A kernel whose page never connected ends after so long, in seconds.
+    """
+
+    left_s = LEFT_S
+    never_came_s = NEVER_CAME_S
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -151,7 +159,11 @@ class AppKernels(AsyncMappingKernelManager):
     async def reap(self) -> None:
         """Ends the kernels that nobody has looked at for too long."""
         now = time.monotonic()
-        late = [kernel_id for kernel_id, held in self._held.items() if held.overdue(now)]
+        late = [
+            kernel_id
+            for kernel_id, held in self._held.items()
+            if not held.connections and now - held.since > (self.left_s if held.came else self.never_came_s)
+        ]
         await asyncio.gather(*(self.end(kernel_id) for kernel_id in late))
 
 
@@ -192,9 +204,15 @@ class Pool:
             Exception: The notebook cannot be run.
         """
         while True:
-            task = self._ready.pop(0) if self._ready else self._start()
+            waited = bool(self._ready)
+            task = self._ready.pop(0) if waited else self._start()
             self._later(REFILL_S)
-            page = await asyncio.shield(task)
+            try:
+                page = await asyncio.shield(task)
+            except Exception:
+                if not waited:
+                    raise
+                continue  # it may have been killed meanwhile; what is wrong with the notebook shows in the next one
             if page.kernel_id in self.kernels:  # else it has died while it waited
                 self.kernels.hand(page.kernel_id)
                 return page
@@ -207,18 +225,20 @@ class Pool:
         self._ready.insert(0, asyncio.ensure_future(_value(done)))
 
     def fill(self) -> None:
-        """Starts what is missing, and drops what has died or failed."""
+        """Starts what is missing."""
         if self._closed:
             return
-        self._ready = [task for task in self._ready if not task.done() or self._lives(task)]
         while len(self._ready) < self.size:
             self._ready.append(self._start())
 
     async def tend(self) -> None:
         """Ends kernels that nobody looks at, and puts others in the place of those that died; call it once a second."""
         await self.kernels.reap()
-        if any(task.done() and not self._lives(task) for task in self._ready):
-            self._later(REFILL_S)
+        dead = [task for task in self._ready if task.done() and not self._lives(task)]
+        if dead:
+            failed = any(not task.cancelled() and task.exception() is not None for task in dead)
+            self._ready = [task for task in self._ready if task not in dead]
+            self._later(AGAIN_S if failed else REFILL_S)
 
     async def close(self) -> None:
         """Ends every kernel, those of visitors as well."""

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -34,7 +33,7 @@ from voila.utils import get_page_config
 from voila.voila_identity_provider import VoilaIdentityProvider
 
 from lepton_lab.app import server_files as files, server_page as pages
-from lepton_lab.app.kernels import AppKernels, AppKernelSpecs, Page, Pool, pool_size
+from lepton_lab.app.kernels import LEFT_S, NEVER_CAME_S, AppKernels, AppKernelSpecs, Page, Pool, pool_size
 from lepton_lab.app.server_runs import MARK, end_workers, go_on
 from lepton_lab.app.uploads import Uploads
 from lepton_lab.errors import LeptonError
@@ -66,6 +65,9 @@ class Options:
         open: Whether no token is asked for.
         browser: Whether a browser is opened.
         max_upload: The most that one upload may bring, in bytes.
+        notebook: What every page runs.
+        left_s: How long a kernel waits for a page that has lost its connection, in seconds.
+        never_came_s: How long it waits for a page that was never heard of, in seconds.
     """
 
     workspace: Path
@@ -73,6 +75,9 @@ class Options:
     open: bool = False
     browser: bool = True
     max_upload: int = 2 << 30
+    notebook: Path = NOTEBOOK
+    left_s: float = LEFT_S
+    never_came_s: float = NEVER_CAME_S
 
 
 class AppServer(Voila):
@@ -105,7 +110,7 @@ class AppServer(Voila):
         self._log_to(self.workspace.folder / "app.log")
         self.config = _config()
         self.ip, self.port, self.open_browser = LOOPBACK, options.port, options.browser
-        self.notebook_path, self.root_dir = str(NOTEBOOK), str(NOTEBOOK.parent)
+        self.notebook_path, self.root_dir = str(options.notebook), str(options.notebook.parent)
         self.token = "" if options.open else secrets.token_urlsafe(24)
         self.cookie_secret = _kept_secret(self.workspace.folder / ".app-cookie-secret")
         self.identity_provider_class = VoilaIdentityProvider
@@ -123,6 +128,7 @@ class AppServer(Voila):
         settings: dict[str, Any] = super().init_settings()
         self.kernel_manager.allowed_message_types = list(pages.ALLOWED_MESSAGES)
         self.kernel_manager.allow_tracebacks = False
+        self.kernel_manager.left_s, self.kernel_manager.never_came_s = self.options.left_s, self.options.never_came_s
         settings |= {
             "allow_remote_access": False,  # names other than this machine's would let any web site in (DNS rebinding)
             "local_hostnames": ["localhost"],
@@ -252,7 +258,7 @@ class AppServer(Voila):
         kernel_id = await kernels.start_kernel(
             kernel_name="python3", cwd=str(self.workspace.folder), env=self._environment(), stdout=log, stderr=log
         )
-        notebook = deepcopy(_notebook())
+        notebook = nbformat.read(self.options.notebook, as_version=4)
         executor = VoilaExecutor(notebook, km=kernels.get_kernel(kernel_id), show_tracebacks=True, timeout=120)
         try:
             executor.kc = await executor.async_start_new_kernel_client()
@@ -275,7 +281,8 @@ class AppServer(Voila):
 
     def _failed(self, error: BaseException) -> None:
         self.log.error("a page could not be made", exc_info=error)
-        print(f"lepton-lab: a page could not be made: {error}", file=sys.stderr, flush=True)
+        reason = getattr(error, "evalue", "") or str(error)
+        print(f"lepton-lab: a page could not be made: {reason}", file=sys.stderr, flush=True)
 
     @property
     def _kernel_log(self) -> Path:
@@ -318,10 +325,6 @@ def _config() -> Config:
     config.VoilaConfiguration.extension_allowlist = EXTENSIONS
     config.VoilaConfiguration.file_allowlist = []
     return config
-
-
-def _notebook() -> nbformat.NotebookNode:
-    return nbformat.reads(NOTEBOOK.read_text(encoding="utf-8"), as_version=4)
 
 
 def _kept_secret(path: Path) -> bytes:
