@@ -16,21 +16,21 @@ def loaded(wire, visit):
     wire.wait(lambda: not visit.busy)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in STEPS])
-def test_a_page_is_found_again_by_its_address(visit, page):
-    visit.go(page)
+@pytest.mark.parametrize("place", [place for place in PAGES if place not in STEPS])
+def test_a_page_is_found_again_by_its_address(visit, place):
+    visit.go(place)
     other = Visit(visit.workspace)
     other.visit(visit.address)
-    assert other.page == page
+    assert other.page == place
 
 
-@pytest.mark.parametrize("page", STEPS)
-def test_a_project_is_found_again_by_its_address(wire, visit, digits, page):
-    visit.create("Ziffern 0–9 ✎", digits, page=page)
+@pytest.mark.parametrize("place", STEPS)
+def test_a_project_is_found_again_by_its_address(wire, visit, digits, place):
+    visit.create("Ziffern 0–9 ✎", digits, page=place)
     other = Visit(visit.workspace)
     other.visit(visit.address)
     loaded(wire, other)
-    assert (other.page, other.title) == (page, "Ziffern 0–9 ✎")
+    assert (other.page, other.title) == (place, "Ziffern 0–9 ✎")
     assert other.work.data.fingerprint == digits.fingerprint
     assert other.work.network == visit.work.network
 
