@@ -1,0 +1,53 @@
+// The network page: all English of it that does not come from Python.
+import { bytes, count } from "../../lib/format";
+
+const FORMS: Record<string, [string, string]> = {
+  image: ["image", "images"],
+  text: ["text", "texts"],
+  points: ["point", "points"],
+  sequence: ["sequence", "sequences"],
+  table: ["row", "rows"],
+};
+const form = (name: string) => FORMS[name] ?? ["sample", "samples"];
+
+export const app_network = {
+  title: "Network",
+  lead: (kind: string, samples: number) => `Pick what learns from your ${count(samples)} ${form(kind)[samples === 1 ? 0 : 1]}. Every choice can be taken back.`,
+  loading: "Loading the data …",
+  noData: "Choose data first",
+  noDataDetail: "The networks on offer depend on what the data is: images, rows of a table, or texts.",
+  train: "Go on to training",
+  mendFirst: "Mend the network first",
+  now: "In use",
+  layers: (n: number) => (n === 1 ? "1 layer" : `${count(n)} layers`),
+  parameters: (n: number) => `${count(n)} ${n === 1 ? "parameter" : "parameters"}`,
+  memory: (n: number) => `≈ ${bytes(n)}`,
+  memoryOf: (n: number) => `≈ ${bytes(n)} of memory`,
+  round: (time: string) => `${time} a round`,
+  under: "< 0.1 s",
+  about: (text: string) => `≈ ${text}`,
+  s: (n: string) => `${n} s`,
+  min: (n: string) => `${n} min`,
+  h: (n: string) => `${n} h`,
+  unknown: "…",
+  undo: (what: string) => `Back to: ${what}`,
+  live: "The training that is under way goes on with the network that it began with.",
+  offers: (kind: string) => `Networks for ${form(kind)[1]}`,
+  head: { size: "Size", parameters: "Parameters", memory: "Memory", round: "A round" },
+  parametersHelp: "Numbers that training sets (weights and biases)",
+  memoryHelp: "While it trains: weights, what the optimizer keeps, and the values of one batch; a lower estimate",
+  roundHelp: "Once through all training samples (an epoch), on this machine",
+  estimated: "Estimated from small trainings that were measured on this machine.",
+  measuring: "Measuring how fast this machine is …",
+  pick: (template: string, size: string) => (size ? `${template}, ${size.toLowerCase()}` : template),
+  inUse: "in use",
+  drawing: (blocks: string) => `From input to answer: ${blocks}`,
+  map: (side: number, width: number) => `${count(width)} ${width === 1 ? "map" : "maps"} of ${side} × ${side}`,
+  steps: (side: number, width: number) => `${count(side)} steps of ${count(width)}`,
+  vector: (width: number) => (width === 1 ? "1 number" : `${count(width)} numbers`),
+  build: "Build it yourself",
+  buildDetail: "Add, move and set each layer; shapes and costs are checked as you go.",
+  fold: "Fold the builder",
+  unfold: "Unfold the builder",
+  opening: "Opening the builder …",
+} as const;
