@@ -1,5 +1,6 @@
 """A real JupyterLab and a real browser for the tests in this folder."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -14,9 +15,15 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 
+import psutil
 import pytest
 
+from lepton_lab.workspace import Workspace
+from lepton_lab.workspace.launch import live_workers
+from tests.browser.app import app_server
 from tests.browser.install_chromium import system_browser
+
+__all__ = ["app_server"]
 
 ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
 CHROMIUM_FLAGS = [
@@ -45,20 +52,24 @@ class Lab:
         url: Its address, without a path.
         token: What a request must carry.
         root: The folder that it shows.
+        workspace: Where its kernels keep runs.
     """
 
     url: str
     token: str
     root: Path
+    workspace: Path
 
     def notebook(self, name: str, workspace: str) -> str:
         """The address that opens one notebook alone."""
         return f"{self.url}/lab/workspaces/{workspace}/tree/{name}?token={self.token}"
 
     def end_kernels(self) -> None:
-        """Ends every kernel: one that goes on training would slow down the tests after it."""
+        """Ends every kernel and worker: one that goes on training would slow down the tests after it."""
         for session in json.load(self._ask("GET", "/api/sessions")):
             self._ask("DELETE", f"/api/sessions/{session['id']}")
+        if (self.workspace / "lepton.db").exists():
+            end_workers(Workspace(self.workspace))
 
     def _ask(self, method: str, path: str) -> HTTPResponse:
         request = urllib.request.Request(
@@ -66,6 +77,16 @@ class Lab:
         )
         found: HTTPResponse = urllib.request.urlopen(request, timeout=30)
         return found
+
+
+def end_workers(workspace: Workspace) -> None:
+    """Ends a workspace's worker processes, and waits until they are gone."""
+    for worker in live_workers(workspace):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(worker.pid)
+            process.kill()
+            process.wait(20)
+    workspace.close()
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +155,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_up(f"{url}/api/status?token={token}", process, log)
-            yield Lab(url, token, root)
+            yield Lab(url, token, root, base / "workspace")
         finally:
             process.terminate()
             process.wait(20)
