@@ -60,7 +60,8 @@ def optimizer_code(subject: Trained) -> str:
         TrainingError: It is not one of torch's, or needs the loss again and again.
     """
     s = subject.settings
-    entry = OPTIMIZERS.get(s.optimizer)
+    known = s.optimizer.lower() in OPTIMIZERS
+    entry = OPTIMIZERS[s.optimizer.lower()] if known else None
     if entry is None or not isinstance(entry.torch_name, str) or entry.closure:
         raise TrainingError(
             f"a training script cannot be written for the optimizer {s.optimizer!r}",
@@ -76,7 +77,7 @@ def optimizer_code(subject: Trained) -> str:
 def learning_rate(subject: Trained) -> float:
     """The learning rate before any schedule."""
     s = subject.settings
-    return float(s.lr if s.lr is not None else OPTIMIZERS[s.optimizer].lr)
+    return float(s.lr if s.lr is not None else OPTIMIZERS[s.optimizer.lower()].lr)
 
 
 def schedule_code(subject: Trained) -> str:

@@ -1,0 +1,57 @@
+// What the page 'Take away' says.
+export const app_take_away = {
+  title: "Take away",
+  toTrain: "Go to Train",
+  toStart: "Go to the start",
+  kinds: {
+    everything: {
+      title: "Everything",
+      who: "All of the below in one file. Take it if you are not sure.",
+      what: "zip",
+    },
+    report: {
+      title: "Report",
+      who: "To read, print or hand in: what was learnt from what, how good it is, and where it goes wrong.",
+      what: "one web page (HTML)",
+      note: "It measures on the samples kept for the very end (test set), and counts that.",
+    },
+    model: {
+      title: "Trained model",
+      who: "For anyone with Lepton Lab: one line loads it, the next one predicts.",
+      what: "weights and description (safetensors, JSON)",
+      note: "",
+    },
+    python: {
+      title: "Python program",
+      who: "For programmers: predicts and trains with PyTorch alone, without Lepton Lab.",
+      what: "Python files",
+      note: "",
+    },
+    notebook: {
+      title: "Notebook",
+      who: "For lessons and for yourself: does every step again, with your data, in Jupyter.",
+      what: "Jupyter notebook",
+      note: "",
+    },
+    onnx: {
+      title: "For other programs",
+      who: "For apps, web pages and other languages: a format that most of them read (ONNX).",
+      what: "ONNX model with an example",
+      note: "",
+    },
+  },
+  make: "Make the file",
+  makeLabel: (title: string) => `Make the file: ${title}`,
+  again: "Make it anew",
+  againLabel: (title: string) => `Make anew: ${title}`,
+  download: "Download",
+  downloadLabel: (title: string, name: string) => `Download ${title}: ${name}`,
+  cancel: "Cancel",
+  cancelLabel: (title: string) => `Cancel: ${title}`,
+  stopping: "Stopping …",
+  waits: "Waits for its turn …",
+  progress: (title: string) => `${title} is being made`,
+  ready: (title: string) => `${title} is ready.`,
+  old: (of: string) => `Of an earlier state${of ? ` (${of})` : ""}: the network has learnt on since.`,
+  where: "The files stay in your workspace, and can be fetched here again at any time.",
+} as const;
