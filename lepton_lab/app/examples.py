@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from lepton_lab import data as data_package
 from lepton_lab.app import words_start as words
+from lepton_lab.app.network_speed import Speed
 from lepton_lab.data import DataBundle, load_dataset
 from lepton_lab.data.folders import find_data
 from lepton_lab.data.idx import find_idx, read_idx
@@ -40,7 +41,7 @@ class Example:
         data: The data set's name, and options of `load_dataset`.
         network: The network.
         settings: How it trains.
-        samples: Samples of an epoch.
+        samples: Samples that it learns from, and that it is checked on.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Example:
     data: tuple[str, Mapping[str, Any]]
     network: NetworkSpec
     settings: Mapping[str, Any] = field(default_factory=dict)
-    samples: int = 0
+    samples: tuple[int, int] = (1, 0)
 
     def load(self) -> DataBundle:
         """The data.
@@ -61,12 +62,12 @@ class Example:
             DataError: They cannot be read.
         """
         name, options = self.data
-        return load_dataset(name, **options)
+        return replace(load_dataset(name, **options), name=self.called)
 
-    @property
-    def steps(self) -> int:
-        """Steps that the whole training takes."""
-        return int(self.settings["epochs"]) * -(-self.samples // int(self.settings["batch_size"]))
+    def seconds(self, speed: Speed) -> float:
+        """How long its training takes, by what was measured on this machine."""
+        epochs, batch = int(self.settings["epochs"]), int(self.settings["batch_size"])
+        return epochs * speed.round_seconds(self.network, self.network.infer_shapes(), batch, *self.samples)
 
 
 def all_examples() -> list[Example]:
@@ -125,7 +126,7 @@ def _digits() -> Example:
         (name, options),
         NetworkSpec(layers, input_shape=(1, 28, 28), name="digits_cnn"),
         {"epochs": epochs, "batch_size": batch, "optimizer": "adam", "lr": 4e-3, "schedule": "one_cycle"},
-        train - 5000 if counts else round(train * 0.85),
+        (train - 5000, 5000) if counts else (2040, 360),
     )
 
 
@@ -140,7 +141,7 @@ def _flowers() -> Example:
         ("iris", {}),
         _layers(4, (16,), 3, "relu", "flowers_mlp"),
         {"epochs": 60, "batch_size": 8, "optimizer": "adam", "lr": 1e-2, "schedule": "one_cycle"},
-        106,
+        (106, 22),
     )
 
 
@@ -153,9 +154,9 @@ def _spirals() -> Example:
         words.SPIRALS_DETAIL,
         words.SPIRALS_BUTTON,
         ("spirals", {}),
-        _layers(2, (16, 16, 16), 1, "tanh", "spirals_mlp"),
+        _layers(2, (16, 16, 16), 2, "tanh", "spirals_mlp"),
         {"epochs": 100, "batch_size": 32, "optimizer": "adam", "lr": 1e-2, "schedule": "one_cycle"},
-        700,
+        (700, 150),
     )
 
 

@@ -21,7 +21,6 @@ from lepton_lab.app.images_plan import (
     augmentation_for,
     first_plan,
     load_options,
-    network_for,
     settings_for,
 )
 from lepton_lab.app.images_problems import describe
@@ -248,13 +247,7 @@ class ImagesDoor(Widget):
             "samples": count,
             "classes": len(data.classes),
         }
-        project = self.visit.create(
-            plan.title,
-            data,
-            network=network_for(tuple(data.sample_shape), data.target_size),
-            settings=settings_for(len(data.train)),
-            about=about,
-        )
+        project = self.visit.create(plan.title, data, settings=settings_for(len(data.train)), about=about)
         self._review()
         return {"project": project}
 

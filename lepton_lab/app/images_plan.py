@@ -11,15 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from lepton_lab.app.images_look import Look, classes_by_name
-from lepton_lab.network import (
-    Conv2d,
-    Dropout,
-    Flatten,
-    LayerSpec,
-    Linear,
-    MaxPool2d,
-    NetworkSpec,
-)
 
 __all__ = [
     "TINY",
@@ -30,7 +21,6 @@ __all__ = [
     "first_plan",
     "left_out",
     "load_options",
-    "network_for",
     "settings_for",
     "used",
 ]
@@ -181,24 +171,6 @@ def augmentation_for(look: Look, count: int) -> str:
     if look.grey and max(look.side()) <= _AS_THEY_ARE:
         return "digits"
     return "photos" if count <= _VARIED else "light"
-
-
-def network_for(shape: tuple[int, ...], classes: int) -> NetworkSpec:
-    """Convolutions that halve the image until 8 pixels or less are left, then a small fully connected part."""
-    layers: list[LayerSpec] = []
-    side, width = min(shape[1:]), 16
-    while side > 8 or not layers:
-        layers.append(Conv2d(out_channels=width, kernel_size=3, padding="same", activation="relu"))
-        if side >= 4:
-            layers.append(MaxPool2d(kernel_size=2))
-        side, width = side // 2, min(2 * width, 64)
-    layers += [
-        Flatten(),
-        Dropout(p=0.25),
-        Linear(out_features=64, activation="relu"),
-        Linear(out_features=classes, name="head"),
-    ]
-    return NetworkSpec(layers, input_shape=shape, name="images_cnn")
 
 
 def settings_for(count: int) -> dict[str, Any]:

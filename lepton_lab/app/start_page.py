@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 import time
 from typing import Any, ClassVar
 
@@ -11,12 +14,11 @@ import traitlets
 
 from lepton_lab.app import words_start as words
 from lepton_lab.app.examples import all_examples, example, picture
-from lepton_lab.app.examples_time import ExampleTimes, key_of
+from lepton_lab.app.network_speed import Speed
 from lepton_lab.app.visit import Visit
 from lepton_lab.app.work_rows import WorkList
 from lepton_lab.data.images_reader import core_count
 from lepton_lab.errors import LeptonError
-from lepton_lab.training.setup import describe_data
 from lepton_lab.widgets._base import Widget, command
 
 __all__ = ["StartPage"]
@@ -51,7 +53,9 @@ class StartPage(Widget):
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
         self._list = WorkList(visit.workspace)
-        self._times = ExampleTimes(visit.workspace)
+        self._speed = Speed.read(visit.workspace.folder)
+        self._measuring: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
         self._looked = 0.0
         super().__init__()
         self._show_examples()
@@ -70,8 +74,7 @@ class StartPage(Widget):
         self.loading = name
         try:
             data = chosen.load()
-            facts = {**describe_data(data), "name": chosen.called}
-            about = {"door": "example", "example": chosen.name, "time": key_of(chosen), "facts": facts}
+            about = {"door": "example", "example": chosen.name}
             project = self.visit.create(
                 chosen.project, data, network=chosen.network, settings=dict(chosen.settings), about=about
             )
@@ -90,25 +93,38 @@ class StartPage(Widget):
         self.visit.open(project)
 
     def seen(self) -> None:
-        """Measures how long the examples take, where nobody has yet."""
-        self._times.measure(all_examples(), self._show_examples)
+        """Has the machine measured, where nobody did yet: how long the examples take."""
+        with self._lock:
+            if self._speed is None and self._measuring is None:
+                program = [sys.executable, "-m", "lepton_lab.app.network_speed", str(self.visit.workspace.folder)]
+                quiet = subprocess.DEVNULL
+                self._measuring = subprocess.Popen(program, stdin=quiet, stdout=quiet, stderr=quiet)
 
     def pulse(self) -> None:
-        """Keeps the projects true while one of them trains."""
+        """Keeps the projects true while one of them trains, and takes over what was measured."""
         now = time.monotonic()
         if now - self._looked >= _EVERY_S and self.visit.page == "start":
             self._looked = now
             self._show_work()
+            if self._speed is None:
+                self._speed = Speed.read(self.visit.workspace.folder)
+                if self._speed is not None:
+                    self._show_examples()
+
+    def released(self) -> None:
+        """Ends a measurement that is under way."""
+        if self._measuring is not None and self._measuring.poll() is None:
+            self._measuring.terminate()
 
     def _show_examples(self) -> None:
-        seconds = self._times.known()
+        speed = self._speed
         self.examples = [
             {
                 "name": one.name,
                 "title": one.title,
                 "detail": one.detail,
                 "button": one.button,
-                "seconds": seconds.get(key_of(one)),
+                "seconds": None if speed is None else one.seconds(speed),
                 **picture(one.name),
             }
             for one in all_examples()

@@ -185,7 +185,16 @@ def problem(kind: str, *, count: int = 0, names: Sequence[str] = (), **more: Any
                       "another class, or begin again with a folder for each class.", "", ""),
     }  # fmt: skip
     level, title, detail, remedy, done = words[kind]
-    return {"kind": kind, "level": level, "title": title, "detail": detail, "remedy": remedy, "done": done}
+    into = str(more.get("into", ""))
+    return {
+        "kind": kind,
+        "level": level,
+        "title": title,
+        "detail": detail,
+        "remedy": remedy,
+        "done": done,
+        "into": into,
+    }
 
 
 OTHER_KINDS: Final = {
