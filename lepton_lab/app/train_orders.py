@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.app.train_facts import facts_of
 from lepton_lab.app.train_settings import KEYS, augmented, read_changes
 from lepton_lab.app.train_worker import FIX, fork_in_worker, resume_in_worker, try_in_worker
 from lepton_lab.errors import StoreError, TrainingError
@@ -47,11 +46,8 @@ class Orders:
         work = self.visit.work
         if work is None:
             raise TrainingError("there is nothing to train", do="Open a project first")
-        known = work.settings
-        chosen: dict[str, Any] = {} if known.get("restore_best") is not None else {"restore_best": True}
-        if work.data is not None:  # the best round is the best of what the page shows
-            chosen["monitor"] = f"val_{facts_of(work.data).column}" if work.data.valid is not None else None
-        return str(self.visit.train(**chosen).id)
+        keeps = {} if work.settings.get("restore_best") is not None else {"restore_best": True}
+        return str(self.visit.train(**keeps).id)
 
     @command(background=True)
     def pause(self) -> None:

@@ -130,7 +130,7 @@ KINDS: Final = {
     "conv": "convolutional (CNN)",
     "recurrent": "with a memory (RNN)",
     "attention": "attention (transformer)",
-    "dense": "layers of neurons (MLP)",
+    "dense": "dense layers (MLP)",
 }
 
 DONE: Final = {

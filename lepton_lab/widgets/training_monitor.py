@@ -15,6 +15,7 @@ import traitlets
 from lepton_lab.errors import StoreError, TrainingError, UnknownNameError
 from lepton_lab.training.run import Run, active_runs
 from lepton_lab.widgets._base import Reply, Widget, command
+from lepton_lab.widgets.training_monitor_finding import FindingOf
 from lepton_lab.widgets.training_monitor_orders import Orders
 from lepton_lab.widgets.training_monitor_reader import News, Reader, record_of
 from lepton_lab.widgets.training_monitor_start import START_SETTINGS, Starter
@@ -89,6 +90,8 @@ class TrainingMonitor(Orders, Widget):
         self._told_start: Any = None
         self._told_at = 0.0
         self._workspace = workspace
+        self._finding = FindingOf(self.show_error)
+        self._told_finding: dict[str, str] | None = None
         self.starter: Starter | None = None
         traits = {name: options.pop(name) for name in list(options) if name in self.trait_names()}
         super().__init__(**traits)
@@ -154,6 +157,10 @@ class TrainingMonitor(Orders, Widget):
             start = self._start_state()
             if start != self._told_start:
                 self._told_start = content["start"] = start
+            main = self._readers.get(self.run_id)
+            finding = self._finding.of(main.run, main.status) if main is not None else None
+            if finding != self._told_finding:
+                self._told_finding = content["finding"] = finding
             if content:
                 self.push("news", content, buffers)
         self.refresh_still()
@@ -163,7 +170,7 @@ class TrainingMonitor(Orders, Widget):
         """Everything, for a view that knows nothing or has missed something."""
         with self._lock:
             content, buffers = _message([reader.everything() for reader in self._shown()])
-            return Reply({"runs": [], **content, "start": self._start_state()}, buffers)
+            return Reply({"runs": [], **content, "start": self._start_state(), "finding": self._told_finding}, buffers)
 
     @command(background=True)
     def detail(self, run: str, table: str, first: int, last: int) -> Reply:

@@ -109,6 +109,28 @@ def test_epochs_know_the_step_at_which_they_ended(live, wire, open_view):
     assert columns["step"].tolist() == [10]
 
 
+def test_the_most_important_finding_of_the_doctor_is_told_once(live, wire, open_view):
+    monitor = TrainingMonitor(live)
+    view = open_view(monitor)
+    for at in range(1, 9):
+        train(live, 10)
+        live.history.epochs.append((at, 1 / at**2, 0.9, 0.3 + 0.3 * abs(at - 3), 0.4, 0.1, 1.0))
+    live.publish(epoch=8, best_epoch=3)
+    wire.clear()
+
+    def told():
+        monitor.pulse()
+        return [m.content["finding"] for m in wire.of("news") if m.content.get("finding")]
+
+    found = wire.wait(told)
+    assert "overfitting" in found[0]["title"]
+    assert found[0]["severity"] == "warning"
+    assert "epoch 3" in found[0]["detail"]
+    monitor.pulse()
+    assert len(told()) == 1
+    assert view.ok("catch_up")["finding"] == found[0]
+
+
 def test_messages_are_json_though_values_are_missing(live, wire, open_view):
     train(live, 1)
     live.publish(metrics={"accuracy": math.nan}, eta_s=math.inf)

@@ -67,7 +67,7 @@ function App() {
         </div>
         {settings.optimizers && <MoreSettings settings={settings} />}
       </div>
-      <section class="ll-box at-try" aria-label={t.tryTitle}>
+      <div class={trial ? "at-try" : "ll-box at-try"}>
         {trial ? (
           <Embedded refs={[trial]} />
         ) : (
@@ -76,7 +76,7 @@ function App() {
             <p class="ll-soft">{t.tryLater}</p>
           </>
         )}
-      </section>
+      </div>
       <footer class="at-foot">
         {main && (
           <span>

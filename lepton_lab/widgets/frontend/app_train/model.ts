@@ -2,7 +2,7 @@
 import type { Series } from "../lib/chart_data";
 import type { Mark } from "../lib/chart_draw";
 import type { IconName } from "../lib/icons";
-import { num, percent, power } from "../lib/format";
+import { num, percent } from "../lib/format";
 import { app_train as t } from "../strings/en/app_train";
 import { bestMark, curvesOf, scaleOf } from "../training_monitor/curves";
 import type { RunData, Status } from "../training_monitor/store";
@@ -84,7 +84,7 @@ export function actions(view: View, status: Status | null, rounds: number): Acti
   if (state === "failed") {
     const cause = view.problem?.cause ?? "error";
     if (cause === "nan" && view.problem?.lr) {
-      const smaller: Action = { op: "smaller_steps", args: { lr: view.problem.lr }, label: t.smaller(power(view.problem.lr)), pending: t.starting, icon: "play", primary: true };
+      const smaller: Action = { op: "smaller_steps", args: { lr: view.problem.lr }, label: t.smaller, pending: t.starting, icon: "play", primary: true };
       return [train(t.again, false), smaller];
     }
     if (cause === "memory") return [train(t.again, false), go("network", true)];
@@ -113,7 +113,7 @@ export function share(status: Status): number {
 
 /** The round that is under way: the one after those that are done, and the last one at the end. */
 export function round(status: Status): number {
-  return hasEnded(status.state) ? status.epoch : Math.min(status.epochs, status.epoch + 1);
+  return hasEnded(status.state) ? Math.max(1, status.epoch) : Math.min(status.epochs, status.epoch + 1);
 }
 
 export interface Curves {

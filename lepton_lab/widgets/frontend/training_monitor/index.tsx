@@ -3,7 +3,7 @@
 // Synced: run_id, compare, axis, scale, smoothing, framed. Never synced: zoom, hover, hidden runs, open dialogs, and the
 // curves, which come as messages (see store.ts).
 import { useMemo, useState } from "preact/hooks";
-import { Empty } from "../lib/controls";
+import { Empty, Strip } from "../lib/controls";
 import { useTrait, widget } from "../lib/widget";
 import { monitor as words } from "../strings/en/training_monitor";
 import { Charts } from "./charts";
@@ -16,7 +16,7 @@ import css from "./training_monitor.css";
 import { useRuns } from "./use_runs";
 
 function App() {
-  const { main, runs, start, loaded, runId } = useRuns();
+  const { main, runs, start, finding, loaded, runId } = useRuns();
   const [framed] = useTrait<boolean>("framed");
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [dialog, setDialog] = useState<"" | "fork" | "note">("");
@@ -32,6 +32,7 @@ function App() {
   return (
     <section class={framed ? "ll-frame monitor" : "monitor"} aria-label={main?.about ? main.about.name : words.ready}>
       {main && <Strips run={main} start={start} />}
+      {finding && values && <Strip kind={finding.severity === "problem" ? "danger" : "warn"} title={finding.title} detail={finding.detail} />}
       {main && <Header run={main} />}
       {(main || start.can) && <Steer run={main} start={start} onFork={() => setDialog("fork")} onNote={() => setDialog("note")} />}
       {values ? (

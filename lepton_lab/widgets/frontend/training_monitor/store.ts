@@ -63,6 +63,13 @@ export interface StartState {
   again: boolean;
 }
 
+/** What the doctor finds most important in the first run. */
+export interface Finding {
+  title: string;
+  detail: string;
+  severity: string;
+}
+
 interface TableNews {
   name: TableName;
   level: number;
@@ -165,12 +172,14 @@ export function extend(table: Table, news: TableNews, buffer: Float32Array): Tab
 export class Store {
   runs = new Map<string, RunData>();
   start: StartState = { can: false, why: "", settings: {}, again: false };
+  finding: Finding | null = null;
 
   /** Folds a message in; false where something was missed before it. */
-  apply(content: { runs?: RunNews[]; start?: StartState }, buffers: DataView[]): boolean {
+  apply(content: { runs?: RunNews[]; start?: StartState; finding?: Finding | null }, buffers: DataView[]): boolean {
     let whole = true;
     let next = 0;
     if (content.start) this.start = content.start;
+    if (content.finding !== undefined) this.finding = content.finding;
     for (const news of content.runs ?? []) {
       const tables = (news.tables ?? []).map((table) => ({ table, buffer: buffers[next++] }));
       let run = this.runs.get(news.id);

@@ -1,4 +1,4 @@
-// What a person should know about the run, in plain words, with what to do. Findings of the doctor go here too.
+// What a person should know about the run, in plain words, with what to do.
 import { Button, Strip } from "../lib/controls";
 import { power } from "../lib/format";
 import { useOrder } from "../lib/widget";

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useLink, useMessages, useTrait, useVisible } from "../lib/widget";
 import type { Colour } from "./curves";
-import { type RunData, type StartState, Store } from "./store";
+import { type Finding, type RunData, type StartState, Store } from "./store";
 
 export interface Shown {
   run: RunData;
@@ -12,7 +12,7 @@ export interface Shown {
 const AGAIN_MS = 1000;
 
 /** The runs in the order of their colours; the first is the one that the controls act on. */
-export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartState; loaded: boolean; runId: string } {
+export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartState; finding: Finding | null; loaded: boolean; runId: string } {
   const link = useLink();
   const visible = useVisible();
   const [runId] = useTrait<string>("run_id");
@@ -42,6 +42,7 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
       fresh.apply(result, buffers);
       for (const [id, run] of fresh.runs) store.current.runs.set(id, run);
       store.current.start = fresh.start;
+      store.current.finding = fresh.finding;
       setLoaded(true);
       draw();
     } catch {
@@ -70,5 +71,5 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
     const run = store.current.runs.get(id);
     if (run) runs.push({ run, color: ((i % 8) + 1) as Colour });
   });
-  return { main: store.current.runs.get(runId) ?? null, runs, start: store.current.start, loaded, runId };
+  return { main: store.current.runs.get(runId) ?? null, runs, start: store.current.start, finding: store.current.finding, loaded, runId };
 }

@@ -16,7 +16,7 @@ export const app_train = {
   stopping: "Stopping …",
   cancel: "Cancel",
   canceling: "Canceling …",
-  smaller: (lr: string) => `Go on with smaller steps (learning rate ${lr})`,
+  smaller: "Go on with smaller steps",
   already: "On its way",
   notBegun: "It has not begun yet",
   toPage: { start: "To the start page", data: "Choose data", network: "Open the network" } as Record<string, string>,
