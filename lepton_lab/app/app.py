@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,11 +12,13 @@ from typing import Any, ClassVar
 
 import traitlets
 
+from lepton_lab.app.server_runs import MARK
 from lepton_lab.app.visit import STEPS, Visit
 from lepton_lab.errors import LeptonError
 from lepton_lab.widgets._base import Widget, command
 from lepton_lab.widgets._orders import failure
 from lepton_lab.widgets.workbench_parts import Parts
+from lepton_lab.workspace.launch import ensure_worker
 from lepton_lab.workspace.workspace import Workspace
 
 __all__ = ["App"]
@@ -140,7 +144,14 @@ class App(Widget):
                     self._parts.tell_run(visit.work.run)
                 for page in [page for page in _VIEWS if page in self.refs]:
                     self._show(page)
+        if what == "page" and visit.page == "train" and MARK in os.environ:
+            threading.Thread(target=self._warm_up, name="lepton-warm-up", daemon=True).start()
         self._tell()
+
+    def _warm_up(self) -> None:
+        """Has a worker ready before somebody presses Train: a process takes seconds to start."""
+        with contextlib.suppress(LeptonError):  # Train says it, where it matters
+            ensure_worker(self.visit.workspace)
 
     def _drop_views(self) -> None:
         if self._parts is not None:
