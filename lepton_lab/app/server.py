@@ -49,7 +49,6 @@ NOTEBOOK = Path(__file__).parent / "app.ipynb"
 EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager", "anywidget"]
 """What of JupyterLab the page loads."""
 
-_NO_FORMULAS = {"fullMathjaxUrl": "none", "mathjaxConfig": "none"}  # JupyterLab's default comes from the internet
 _KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _MESSAGE_BYTES = 64 << 20
 _CLOSES_S = 25.0
@@ -147,7 +146,11 @@ class AppServer(Voila):
         return [
             (base, pages.PageHandler, failed),
             (base + "lepton/login", pages.Login),
-            (base + r"lepton/static/(page\.js)", tornado.web.StaticFileHandler, {"path": str(pages.TEMPLATE)}),
+            (
+                base + r"lepton/static/(page\.js|formulas\.js)",
+                tornado.web.StaticFileHandler,
+                {"path": str(pages.TEMPLATE)},
+            ),
             (base + f"lepton/life/{_KERNEL}", pages.Life),
             (base + f"lepton/goodbye/{_KERNEL}", pages.Goodbye),
             (base + "voila/api/shutdown/.*", pages.VoilasGoodbye),
@@ -270,7 +273,8 @@ class AppServer(Voila):
         except BaseException:
             await kernels.end(kernel_id)
             raise
-        config = {**self._page_config, **_NO_FORMULAS, "baseUrl": self.base_url, "kernelId": kernel_id}
+        formulas = {"fullMathjaxUrl": self.base_url + "lepton/static/formulas.js", "mathjaxConfig": "none"}
+        config = {**self._page_config, **formulas, "baseUrl": self.base_url, "kernelId": kernel_id}
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         script = f"{self._page_config['fullStaticUrl']}/voila.js"
         return Page(kernel_id, pages.tail(kernel_id, config, outputs, script))
