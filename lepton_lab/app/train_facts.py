@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "facts_of", "facts_of_record", "kind_of", "parameters_of"]
 
 _DIGITS = frozenset({"mnist", "mnist-sample", "digits", "emnist"})
-_EVEN = 1.25  # the most common class may be so much more common than all alike before it is named
+_EVEN = 0.05  # the most common class may be so much more common than all alike before it is named
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _guess(data: DataBundle) -> tuple[float | None, str]:
     counts = torch.bincount(known.reshape(-1).long(), minlength=classes)
     most = int(counts.argmax())
     share = float((asked.reshape(-1).long() == most).float().mean())
-    if share <= _EVEN / classes:
+    if share <= 1 / classes + min(_EVEN, 0.25 / classes):
         return 1 / classes, ""
     return share, data.classes[most] if most < len(data.classes) else str(most)
 

@@ -26,6 +26,7 @@ __all__ = ["Orders"]
 
 _ANSWER_S = 20.0  # a worker that has just been started reads its libraries for some seconds
 _END_S = 30.0
+_OF_A_FIX = ("weight_decay", "clip_norm", "class_weights", "loss", "precision", *(k for k in KEYS if k != "epochs"))
 
 
 class Orders:
@@ -111,13 +112,16 @@ class Orders:
             self._give(old, Command("stop"))
         new.untag(FIX)
         settings, before = TrainSettings.from_json(new.settings), TrainSettings.from_json(old.settings)
-        kept = ("optimizer", "weight_decay", *KEYS)
-        changes = {name: getattr(settings, name) for name in kept if getattr(settings, name) != getattr(before, name)}
-        changes.pop("epochs", None)
+        changes = {
+            name: getattr(settings, name) for name in _OF_A_FIX if getattr(settings, name) != getattr(before, name)
+        }
         if new.network is not None and new.network != old.network:
             self.visit.use_network(NetworkSpec.from_dict(new.network))
         if changes:
             self.visit.change_settings(changes)
+        source, work = new.data.get("source") or {}, self.visit.work
+        if work is not None and work.data is not None and source.get("balance") not in (None, work.data.balance):
+            self.visit.use_data(work.data.balanced(source["balance"], seed=int(source.get("balance_seed", 0))))
         self.visit.use_run(new)
         return str(new.id)
 
