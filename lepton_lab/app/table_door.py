@@ -75,7 +75,7 @@ class TableDoor(Widget):
         """Carries one change out."""
         draft = self._known()
         draft.become(changed(draft.choices, do, column, value, self._words(do, column)))
-        return self._show()
+        return self._show(do, column)
 
     @command(background=True)
     def clean_up(self) -> dict[str, Any] | None:
@@ -187,7 +187,7 @@ class TableDoor(Widget):
             self._for = wanted
         return seen
 
-    def _show(self) -> dict[str, Any] | None:
+    def _show(self, do: str = "", column: str = "") -> dict[str, Any] | None:
         if not self._upload:
             return None
         frame: dict[str, Any] = {
@@ -208,10 +208,11 @@ class TableDoor(Widget):
             "title": choices.title or _title(choices.file),
         }
         try:
-            return {**frame, "look": view(self._looked())}
+            return {**frame, "look": view(self._looked(), do, column)}
         except NotATable as error:
             asked = {name: getattr(choices, name) for name in ("encoding", "delimiter", "header", "quotes")}
-            return {**frame, "problem": asdict(error.said), "look": None, "asked": asked}
+            asked_for = error.said.reading or any(value is not None for value in asked.values())
+            return {**frame, "problem": asdict(error.said), "look": None, "asked": asked if asked_for else None}
 
     def _words(self, do: str, column: str) -> Mapping[str, Mapping[str, str]]:
         if do != "join":

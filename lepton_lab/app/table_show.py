@@ -27,8 +27,14 @@ _SHOWN_COLUMNS = 200
 _SHOWN_KINDS = 12
 
 
-def view(seen: Look) -> dict[str, Any]:
-    """All that the page shows of a table."""
+def view(seen: Look, do: str = "", column: str = "") -> dict[str, Any]:
+    """All that the page shows of a table.
+
+    Args:
+        seen: The look.
+        do: The last change: the preview begins where it can be seen.
+        column: The column that it was about.
+    """
     found = warnings(seen)
     choices = seen.choices
     by_name = {column.name: column for column in seen.profile.columns}
@@ -39,7 +45,7 @@ def view(seen: Look) -> dict[str, Any]:
         "bytes": seen.file.bytes,
         "columns": [_column(seen, name, by_name.get(name)) for name in shown],
         "hidden": len(seen.columns) - len(shown),
-        "preview": preview(seen, 0, ROWS),
+        "preview": preview(seen, _where(seen, do, column), ROWS),
         "target": seen.target,
         "reason": words.REASONS[seen.reason],
         "task": _task(seen, by_name.get(seen.target)),
@@ -87,6 +93,20 @@ def preview(seen: Look, first: int, count: int) -> dict[str, Any]:
         "changed": changed,
         "marks": marks,
     }
+
+
+def _where(seen: Look, do: str, column: str) -> int:
+    """The row at which the preview begins, so that a change is in sight: the first, where it shows there."""
+    if do == "drop_duplicates" or do == "drop_rare":
+        touched = np.flatnonzero(np.diff(seen.rows) > 1)
+    elif do == "join" and column in seen.choices.join:
+        words_now = list(seen.choices.join[column])
+        touched = np.flatnonzero(seen.file.raw.columns[column].iloc[seen.rows].isin(words_now).to_numpy())
+    elif do == "mark" and column in seen.columns:
+        touched = np.flatnonzero(seen.columns[column].isna().to_numpy())
+    else:
+        return 0
+    return 0 if not len(touched) or touched[0] < ROWS else max(0, int(touched[0]) - 3)
 
 
 def _shown(seen: Look) -> list[str]:

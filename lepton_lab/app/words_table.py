@@ -29,6 +29,7 @@ class Said:
     detail: str = ""
     fix: str = ""
     actions: tuple[Action, ...] = ()
+    reading: bool = False  # whether it helps to say by hand how the file is read
 
 
 # Files that are no tables
@@ -135,11 +136,13 @@ _ERRORS: Final[dict[str, Said]] = {
         "This table has only one column",
         "A network needs at least two: some to learn from and one to predict.",
         "If another mark separates the columns, choose it below. Else bring a table with more columns.",
+        reading=True,
     ),
     "the table has only one column": Said(
         "This table has only one column",
         "A network needs at least two: some to learn from and one to predict.",
         "If another mark separates the columns, choose it below. Else bring a table with more columns.",
+        reading=True,
     ),
     "the table has no rows": Said(
         "This table has names but no rows", "There is a first row, and nothing below it.", "Bring a file with rows."
@@ -148,6 +151,7 @@ _ERRORS: Final[dict[str, Said]] = {
         "The first row does not fit the others",
         "No row has as many values as the first one has names, so it is not clear which name belongs to which column.",
         "Add the missing names to the first row, often one for the row numbers, and bring the file again.",
+        reading=True,
     ),
     "the table has an absurd number of columns": Said(
         "This table has too many columns",
@@ -161,6 +165,7 @@ _ERRORS: Final[dict[str, Said]] = {
         "This file cannot be read with that character set",
         "Some of its bytes are no letters in it (encoding).",
         "Choose another one below.",
+        reading=True,
     ),
     "there is no such encoding": Said("There is no such character set (encoding)", "", "Choose another one below."),
     "the table cannot be read": Said(
@@ -168,6 +173,7 @@ _ERRORS: Final[dict[str, Said]] = {
         "Somewhere a quotation mark is opened and never closed.",
         "Read quotation marks as ordinary signs, or mend the file.",
         (Action("Read them as ordinary signs", "quotes", value=False),),
+        reading=True,
     ),
     "the file cannot be read as a zip": Said(
         "This zip file is damaged", "Part of it is missing.", "Download or pack it again."
@@ -184,6 +190,7 @@ def unreadable(error: LeptonError, name: str) -> Said:
             known.detail,
             known.fix,
             known.actions,
+            known.reading,
         )
     return Said(
         f"“{name}” cannot be read",

@@ -31,6 +31,7 @@ function App() {
   const [sending, setSending] = useState<Sending | null>(null);
   const [paste, setPaste] = useState(false);
   const [reading, setReading] = useState(false);
+  const [lit, setLit] = useState("");
   const asked = useRef(0);
 
   /** Gives an order whose answer is the page; only the last one counts. */
@@ -88,7 +89,10 @@ function App() {
     if (!sending) void order("look", {}, t.reading);
   }, [version]);
 
-  const change = (what: string, column: string, value: unknown = null) => order("change", { do: what, column, value });
+  const change = (what: string, column: string, value: unknown = null) => {
+    setLit(column);
+    return order("change", { do: what, column, value });
+  };
   const act = (action: Action) => change(action.do, action.column, action.value);
   const rows = (first: number) => link.call<Preview>("rows", { first }).then(({ result }) => setPreview(result), (error) => setFailed(asFailure(error)));
   const use = async () => {
@@ -150,12 +154,12 @@ function App() {
         {page.files.length > 1 && (
           <Select label={t.which} value={page.file} options={page.files.map((name) => ({ value: name, label: name }))} onChange={(name) => void change("file", "", name)} disabledReason={busy} />
         )}
-        {how?.text && (
-          <button type="button" class="ll-btn" aria-expanded={reading || !look} disabled={!look} onClick={() => setReading(!reading)}>
+        {look && how?.text && (
+          <button type="button" class="ll-btn" aria-expanded={reading} onClick={() => setReading(!reading)}>
             {t.how}
           </button>
         )}
-        <Button icon="upload" label={t.another} onClick={() => void order("another")} />
+        {look && <Button icon="upload" label={t.another} onClick={() => void order("another")} />}
       </header>
       {how?.text && (reading || !look) && <HowRead found={how} chosen={how.chosen} busy={busy} onChange={(what, column, value) => void change(what, column, value)} />}
       {strip}
@@ -178,6 +182,11 @@ function App() {
           }
         />
       )}
+      {problem && !sending && (
+        <div class="tb-start">
+          <Bring largest={largest} paste={paste} sending={null} onFiles={(files) => void bring(files)} onPaste={setPaste} />
+        </div>
+      )}
       {look && (
         <div class="tb-body">
           <div class="tb-main">
@@ -188,6 +197,7 @@ function App() {
               onTarget={(name) => void change("target", name)}
               onUse={(name, on) => void change(on ? "use" : "leave_out", name)}
               onRows={(first) => void rows(first)}
+              lit={lit}
             />
             <Findings look={look} undo={page.undo} busy={!!busy} onAct={(action) => void act(action)} onAll={() => void order("clean_up")} onUndo={() => void order("undo")} />
           </div>

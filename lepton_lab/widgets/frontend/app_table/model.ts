@@ -91,7 +91,7 @@ export interface Page {
   title: string;
   problem: Said | null;
   look: Look | null;
-  asked?: Omit<Reading, "text" | "chosen">;
+  asked?: Omit<Reading, "text" | "chosen"> | null;
 }
 
 /** A column of the preview: of the file, or one that a cleaning put beside it. */

@@ -33,7 +33,7 @@ export function HowRead({ found, chosen, busy, onChange }: ReadingProps) {
         label={t.characters}
         value={now("encoding")}
         disabledReason={busy}
-        options={[auto("encoding", found.encoding ?? ""), ...Object.entries(t.encodings).map(([value, label]) => ({ value, label }))]}
+        options={[auto("encoding", t.encodings[found.encoding ?? ""] ?? found.encoding ?? ""), ...Object.entries(t.encodings).map(([value, label]) => ({ value, label }))]}
         onChange={(value) => set("encoding", value)}
       />
       <Select

@@ -1,4 +1,5 @@
 // The first rows like a spreadsheet: each column with what it holds, and its name as the button that predicts it.
+import { useEffect, useRef } from "preact/hooks";
 import { Button, Icon } from "../lib/controls";
 import { count, percent } from "../lib/format";
 import { app_table as t } from "../strings/en/app_table";
@@ -11,17 +12,27 @@ interface SheetProps {
   onTarget: (name: string) => void;
   onUse: (name: string, on: boolean) => void;
   onRows: (first: number) => void;
+  /** The column that was changed last: it is brought into sight. */
+  lit: string;
 }
 
-export function Sheet({ look, preview, busy, onTarget, onUse, onRows }: SheetProps) {
+export function Sheet({ look, preview, busy, onTarget, onUse, onRows, lit }: SheetProps) {
   const columns = shownColumns(look.columns);
   const place = new Map(look.columns.map((column, i) => [column.name, i]));
   const changed = new Set(preview.changed.map(([row, column]) => `${row} ${column}`));
   const last = preview.first + preview.numbers.length;
+  const sheet = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const box = sheet.current;
+    const head = lit ? box?.querySelector<HTMLElement>(`th[data-column="${CSS.escape(lit)}"]`) : null;
+    if (!box || !head || head.classList.contains("y")) return;
+    const [from, to] = [head.offsetLeft - 60, head.offsetLeft + 2 * head.offsetWidth];
+    if (from < box.scrollLeft || to > box.scrollLeft + box.clientWidth) box.scrollLeft = from - (box.clientWidth - head.offsetWidth) / 3;
+  }, [lit, look]);
   const step = Math.max(preview.numbers.length, 12);
   return (
     <div class="tb-preview" aria-busy={busy}>
-      <div class="tb-sheet" role="region" aria-label={t.preview} tabIndex={0}>
+      <div class="tb-sheet" ref={sheet} role="region" aria-label={t.preview} tabIndex={0}>
         <table>
           <thead>
             <tr>
@@ -96,7 +107,7 @@ function Cell({ shown, value, changed }: { shown: Shown; value: string | null; c
 function Head({ column, busy, onTarget, onUse }: { column: Column; busy: boolean } & Pick<SheetProps, "onTarget" | "onUse">) {
   const isTarget = column.role === "target";
   return (
-    <th scope="col" class={isTarget ? "y" : column.role}>
+    <th scope="col" class={isTarget ? "y" : column.role} data-column={column.name}>
       <button
         type="button"
         class="tb-name"
@@ -153,7 +164,7 @@ function Spread({ column }: { column: Column }) {
       <span class="tb-cats" role="img" aria-label={t.frequent(column.name, words)} title={words}>
         {shares(column.top).map(({ word, share }) => (
           <i key={word} class={word ? "" : "rest"} style={{ width: `${100 * share}%` }}>
-            {word}
+            {share > 0.14 ? word : ""}
           </i>
         ))}
       </span>

@@ -101,8 +101,10 @@ export function Side({ look, title, busy, onChange, onUse }: SideProps) {
           </div>
         )}
       </section>
-      <section class="tb-go">
+      <section class="tb-title">
         <TextField label={t.name} value={title} onChange={(value) => onChange("title", "", value)} />
+      </section>
+      <section class="tb-go">
         <Button kind="primary" label={busy === t.making ? t.making : t.useIt} disabledReason={look.waiting || busy} onClick={onUse} />
         {look.waiting && (
           <p class="ll-sm tb-wait" role="status">

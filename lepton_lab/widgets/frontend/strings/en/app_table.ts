@@ -1,5 +1,5 @@
 // What the table door says; what is about one table (warnings, reasons) comes from Python.
-const marks: Record<string, string> = { ",": "comma ,", ";": "semicolon ;", "\t": "tab", "|": "bar |", " ": "space" };
+const marks: Record<string, string> = { ",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars |", " ": "spaces" };
 
 export const app_table = {
   title: "Bring a table",
@@ -38,7 +38,7 @@ export const app_table = {
   noTableFix: "Bring a file whose name ends in .csv, .tsv or .parquet. Pictures belong to “My images”.",
 
   size: (rows: string, columns: string) => `${rows} rows, ${columns} columns`,
-  readAs: (encoding: string, mark: string) => `${encoding}, separated by ${mark}`,
+  readAs: (encoding: string, mark: string) => `${encoding.toUpperCase()}, separated by ${mark}`,
   mark: (delimiter: string | null) => (delimiter === null ? "" : marks[delimiter] ?? `“${delimiter}”`),
   how: "How it is read",
   another: "Another file",
@@ -94,8 +94,8 @@ export const app_table = {
   moreKinds: (n: string) => `and ${n} more`,
   split: "Rows for",
   train: "learning",
-  valid: "checking meanwhile (validation)",
-  test: "the test at the end",
+  valid: "checking (validation)",
+  test: "the final test",
   share: { valid: "Checking, share of all rows", test: "Test, share of all rows" },
   more: "More",
   again: "Draw other rows",
