@@ -212,7 +212,7 @@ class TryIt(Widget):
         state = self._state()
         if state != self._told:
             self._told = state
-            self.push("state", state)
+            self.push("state", {"origin": state})
         present, asked = self._present, self._asked
         with self._lock:
             if present is None or asked is None or self._busy or not present.behind():

@@ -23,6 +23,7 @@ MAX_FIELDS = 64
 
 _ROWS = 5000  # training rows from which ranges and usual values are taken
 _DAY_S = 86400.0
+_ROUNDING_S = 600.0  # days were kept as float32: midnight must not become the evening before
 
 
 def fields_of(data: DataBundle) -> list[dict[str, Any]]:
@@ -153,7 +154,8 @@ def _number(name: str, values: NDArray[np.float64], low: Any, high: Any) -> dict
 
 
 def _date(column: FittedColumn, days: float) -> str:
-    return datetime.fromtimestamp(column.newest - days * _DAY_S, tz=UTC).date().isoformat()
+    seconds = column.newest - days * _DAY_S + _ROUNDING_S
+    return datetime.fromtimestamp(seconds, tz=UTC).date().isoformat()
 
 
 def _given(value: Any) -> Any:

@@ -28,7 +28,7 @@ function Classes({ about, answer, foot }: Props) {
   const truth = typeof answer.truth === "string" ? answer.truth : null;
   return (
     <>
-      <Calm text={said.main} />
+      <Calm text={words.says(said.name)} />
       <Head name={said.name}>
         <b>{said.main}</b>
         <span class="ll-soft">{said.next}</span>
@@ -46,7 +46,7 @@ function Labels({ about, answer, foot }: Props) {
   const names = about.classes.filter((_, i) => answer.probs[i]! >= 0.5);
   return (
     <>
-      <Calm text={words.labels(names)} />
+      <Calm text={words.says(names.join(", "))} />
       <Head name="">
         <b>{words.labels(names)}</b>
         <span class="ll-soft">{words.labelsNext}</span>

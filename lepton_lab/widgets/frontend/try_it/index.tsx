@@ -53,7 +53,8 @@ function App() {
     forget();
     void load();
   });
-  useMessages("state", (content: Origin) => setState(content));
+  useMessages("missed", () => void load()); // the sheet stays as it is, and asks anew
+  useMessages("state", ({ origin }: { origin: Origin }) => setState(origin));
   useMessages("answer", (content, buffers) => {
     const [probs, origin] = [f32(buffers[0]!), content.origin as Origin];
     setAnswer((before) => (before && content.sample === before.sample && content.sample === newest.current ? { ...before, probs, origin } : before));

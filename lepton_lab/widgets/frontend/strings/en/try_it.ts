@@ -122,6 +122,7 @@ export const tryIt = {
 
   // the answer
   sure: (share: string, name: string) => `It is ${share} sure this is ${thing(name)}.`,
+  says: (name: string) => `The answer is ${name || "none"}`,
   next: (name: string, share: string) => `Next is ${name} with ${share}.`,
   unsure: (share: string, name: string) => `It is not sure: most likely ${thing(name)}, ${share}.`,
   labels: (names: readonly string[]) => (names.length ? `It says: ${names.join(", ")}.` : "It says: none of them."),
