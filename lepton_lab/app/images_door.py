@@ -147,7 +147,7 @@ class ImagesDoor(Widget):
             plan.gone = [name for name in plan.gone if name not in wanted]
 
     @command
-    def add_class(self, name: str) -> None:
+    def new_class(self, name: str) -> None:
         """Makes a class without images, to sort some into it."""
         name = " ".join(name.split())
         if not name or len(name) > _LONGEST_NAME:
@@ -239,14 +239,7 @@ class ImagesDoor(Widget):
             self._review()
             self.trouble = words.trouble(error)
             return {"project": ""}
-        count = sum(len(split) for split in data.splits.values())
-        about = {
-            "door": "images",
-            "upload": upload,
-            "words": words.about(count, len(data.classes)),
-            "samples": count,
-            "classes": len(data.classes),
-        }
+        about = {"door": "images", "upload": upload}
         project = self.visit.create(plan.title, data, settings=settings_for(len(data.train)), about=about)
         self._review()
         return {"project": project}

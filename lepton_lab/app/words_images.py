@@ -9,8 +9,6 @@ from typing import Any, Final
 from lepton_lab.errors import DataError, UnsafeDataError
 
 __all__ = [
-    "about",
-    "classes_word",
     "files_word",
     "images_word",
     "listed",
@@ -21,7 +19,6 @@ __all__ = [
 ]
 
 UNTITLED: Final = "My images"
-CAMERA: Final = "Camera images"
 LOOKING: Final = "Looking through the files"
 CHECKING: Final = "Checking every image"
 LOADING: Final = "Reading the images"
@@ -41,16 +38,6 @@ def images_word(count: int) -> str:
 def files_word(count: int) -> str:
     """Such as "1 file"."""
     return "1 file" if count == 1 else f"{count:,} files"
-
-
-def classes_word(count: int) -> str:
-    """Such as "3 classes"."""
-    return "1 class" if count == 1 else f"{count:,} classes"
-
-
-def about(count: int, classes: int) -> str:
-    """What a list of projects says of the data."""
-    return f"My images, {images_word(count)}, {classes_word(classes)}"
 
 
 _TROUBLES: Final = (
@@ -129,8 +116,11 @@ _REASONS: Final = (
 def why_unreadable(reason: str) -> str:
     """Why one image cannot be read, to stand after its name."""
     said = next((words for needle, words in _REASONS if needle in reason), "cannot be read")
-    size = re.search(r"([\d,]+) × ([\d,]+)", reason)
-    return f"{said}: {size[1]} × {size[2]} pixels" if said == "is too large" and size else said
+    size = re.search(r"[\d,]+ × [\d,]+|\d+ pixels", reason)
+    if said != "is too large" or size is None:
+        return said
+    pixels = re.fullmatch(r"(\d+) pixels", size[0])
+    return f"{said}: {int(pixels[1]) / 1e6:,.0f} million pixels" if pixels else f"{said}: {size[0]} pixels"
 
 
 def listed(names: Sequence[str]) -> str:

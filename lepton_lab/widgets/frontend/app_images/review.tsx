@@ -1,6 +1,6 @@
 // What was found in an upload: problems with what helps, classes with their pictures, and how to go on.
 import { useState } from "preact/hooks";
-import { Button, Menu, Select, Strip, Switch, TextField } from "../lib/controls";
+import { Button, Icon, Menu, Select, Switch, TextField } from "../lib/controls";
 import { app_images as t } from "../strings/en/app_images";
 import { type ClassRow, type Found, type Problem, sides, toSort } from "./found";
 import { Pick, Row } from "./pictures";
@@ -20,24 +20,48 @@ function Files({ files }: { files: readonly string[] }) {
   );
 }
 
+const ICONS = { danger: "bad", warn: "warn", info: "help" } as const;
+
+function solve(problem: Problem, order: Order): Promise<unknown> {
+  if (problem.into) return order("join", { names: problem.files, into: problem.into });
+  return order("remedy", { kind: problem.kind, on: !problem.on });
+}
+
 function ProblemItem({ problem, order }: { problem: Problem; order: Order }) {
-  const { kind, remedy, on, done, files } = problem;
-  const help = () =>
-    kind === "alike" ? order("join", { names: files, into: problem.into }) : order("remedy", { kind, on: !on });
+  const { remedy, on, done, files, into } = problem;
   return (
-    <li data-kind={kind}>
-      <Strip
-        kind={on ? "ok" : problem.level}
-        title={on && done ? `${problem.title}: ${done}` : problem.title}
-        detail={
-          <>
-            {problem.detail}
-            {files.length > 3 && kind !== "alike" && <Files files={files} />}
-          </>
-        }
-        actions={remedy && <Button label={on ? t.undo : remedy} onClick={() => void help()} />}
-      />
+    <li data-kind={problem.kind} class={`im-problem ${problem.level}`}>
+      <Icon name={on ? "ok" : ICONS[problem.level]} class={`ll-mark ${on ? "ok" : ICONS[problem.level]}`} />
+      <div class="ll-grow">
+        <p>
+          <b>{on && done ? `${problem.title}: ${done}` : problem.title}</b>
+        </p>
+        <p>{problem.detail}</p>
+        {files.length > 3 && !into && <Files files={files} />}
+      </div>
+      {remedy && <Button label={on ? t.undo : remedy} title={problem.title} onClick={() => void solve(problem, order)} />}
     </li>
+  );
+}
+
+function Problems({ problems, order }: { problems: readonly Problem[]; order: Order }) {
+  const open = problems.filter(({ remedy, on }) => remedy && !on);
+  const all = async () => {
+    for (const problem of open) await solve(problem, order);
+  };
+  return (
+    <section aria-labelledby="im-problems">
+      <div class="im-head">
+        <h2 id="im-problems">{t.problems}</h2>
+        <span class="ll-grow" />
+        {open.length > 1 && <Button label={t.doAll} onClick={() => void all()} />}
+      </div>
+      <ul class="im-problems">
+        {problems.map((problem) => (
+          <ProblemItem key={problem.kind + problem.files.join()} problem={problem} order={order} />
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -67,7 +91,7 @@ function ClassItem({ row, names, version, order }: { row: ClassRow; names: reado
 function NewClass({ order }: { order: Order }) {
   const [name, setName] = useState("");
   const add = () => {
-    if (name.trim()) void order("add_class", { name }).then(() => setName(""));
+    if (name.trim()) void order("new_class", { name }).then(() => setName(""));
   };
   return (
     <form
@@ -136,16 +160,7 @@ export function Review(props: { found: Found; checking: string; order: Order; on
       </p>
       <div class="im-columns">
         <div class="im-main">
-          {found.problems.length > 0 && (
-            <section aria-labelledby="im-problems">
-              <h2 id="im-problems">{t.problems}</h2>
-              <ul class="im-problems">
-                {found.problems.map((problem) => (
-                  <ProblemItem key={problem.kind + problem.title} problem={problem} order={order} />
-                ))}
-              </ul>
-            </section>
-          )}
+          {found.problems.length > 0 && <Problems problems={found.problems} order={order} />}
           {pile !== null && (
             <section class="ll-box im-sort" aria-labelledby="im-sort">
               <h2 id="im-sort">{t.sortTitle}</h2>

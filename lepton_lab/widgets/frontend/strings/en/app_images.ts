@@ -36,6 +36,7 @@ export const app_images = {
   problems: "What stands out",
   all: (n: number) => `All ${count(n)} files`,
   undo: "Undo",
+  doAll: "Do all of it",
   classes: "Classes",
   useClass: (name: string) => `Use ${name}`,
   nameOf: (name: string) => `Name of the class ${name}`,
