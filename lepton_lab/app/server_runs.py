@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -56,11 +55,10 @@ async def end_workers(workspace: Workspace, mark: str) -> int:
     ]
     for process in found:
         process.terminate()
-    end = time.monotonic() + ENDS_S
-    while time.monotonic() < end and any(map(_lives, found)):
-        await asyncio.sleep(0.05)
-    for process in filter(_lives, found):
+    _, late = await asyncio.to_thread(psutil.wait_procs, found, ENDS_S)
+    for process in late:
         process.kill()
+    await asyncio.to_thread(psutil.wait_procs, late, 3.0)
     with workspace.database.write() as connection:
         for run_id in live:
             row = connection.execute("SELECT state FROM runs WHERE id = ?", (run_id,)).fetchone()
@@ -75,13 +73,3 @@ def _marked(pid: int, mark: str) -> psutil.Process | None:
         return process if process.environ().get(MARK) == mark and pid != os.getpid() else None
     except psutil.Error:
         return None
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        process.wait(0)  # takes a child of our own out of the process table
-    except psutil.TimeoutExpired:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-    return False

@@ -86,15 +86,21 @@
       () => tell("Still getting ready…", "This takes longer than usual. If nothing changes, load the page again."),
       20_000,
     );
+    let since = 0; // when the frame of the app was there, without its page
     const done = new MutationObserver(() => {
-      if (!document.querySelector("#rendered_cells .ll-root")?.firstElementChild) return;
+      const root = document.querySelector("#rendered_cells .ll-root");
+      if (!root?.firstElementChild) return;
+      if (root.querySelector(".ll-app-frame") && !root.querySelector("main")) {
+        since ||= performance.now();
+        if (performance.now() - since < 4000) return;
+      }
       done.disconnect();
       clearTimeout(slow);
       clearTimeout(stuck);
       document.getElementById("shell")?.remove();
       performance.mark("lepton-drawn");
     });
-    done.observe(document.body, { childList: true, subtree: true });
+    done.observe(document.body, { childList: true, subtree: true, characterData: true });
   };
 
   const begin = new MutationObserver(() => {
