@@ -7,7 +7,7 @@ export function Drawing({ blocks }: { blocks: readonly Block[] }) {
   const { drawn, width } = layout(blocks);
   const label = t.drawing(drawn.map((block) => block.what).join(", "));
   return (
-    <svg class="ll-form" viewBox={`0 -9 ${width} ${HEIGHT + 10}`} height={HEIGHT + 10} role="img" aria-label={label}>
+    <svg class="ll-form" viewBox={`0 -9 ${width} ${HEIGHT + 10}`} height={HEIGHT + 10} preserveAspectRatio="xMinYMid" role="img" aria-label={label}>
       {drawn.map((block, i) => {
         const before = drawn[i - 1];
         const last = i === drawn.length - 1;

@@ -3,11 +3,12 @@ import { useEffect, useId, useState } from "preact/hooks";
 import appCss from "../lib/app.css";
 import { Button, Empty, Icon, Strip } from "../lib/controls";
 import { Embedded } from "../lib/embedded";
+import { count } from "../lib/format";
 import { useOrder, useTrait, widget } from "../lib/widget";
 import { app_network as t } from "../strings/en/app_network";
 import css from "./app_network.css";
 import { Drawing } from "./drawing";
-import { about, type Costs, type State, type Template } from "./model";
+import { about, aboutBytes, type Costs, type State, type Template } from "./model";
 
 type Order = ReturnType<typeof useOrder>;
 
@@ -45,7 +46,7 @@ function App() {
           </p>
           <section aria-label={t.offers(state.form)}>
             <h2 class="ll-sr">{t.offers(state.form)}</h2>
-            <div class="ll-offers">
+            <div class={state.templates.length === 3 ? "ll-offers three" : "ll-offers"}>
               {state.templates.map((template) => (
                 <Card key={template.name} template={template} onPick={(size) => say(order("choose", { template: template.name, size }))} />
               ))}
@@ -114,7 +115,7 @@ function Now({ state, order, say }: { state: State; order: Order; say: (answer: 
 
 function words(costs: Costs | null): string[] {
   if (!costs) return [];
-  return [t.parameters(costs.parameters), t.memoryOf(costs.memory), ...(costs.seconds === null ? [] : [t.round(about(costs.seconds))])];
+  return [t.parameters(costs.parameters), t.memoryOf(aboutBytes(costs.memory)), ...(costs.seconds === null ? [] : [t.round(about(costs.seconds))])];
 }
 
 /** A template; each size is a choice of its own. */
@@ -155,9 +156,9 @@ function Card({ template, onPick }: { template: Template; onPick: (size: string)
               checked={size.current}
               onChange={() => onPick(size.size)}
             />
-            <span class="what">{size.title || template.title}</span>
-            <span>{t.parameters(size.parameters).split(" ")[0]}</span>
-            <span>{t.memory(size.memory)}</span>
+            <span class="what">{size.title || t.oneSize}</span>
+            <span>{count(size.parameters)}</span>
+            <span>{aboutBytes(size.memory)}</span>
             <span>{about(size.seconds)}</span>
           </label>
         ))}

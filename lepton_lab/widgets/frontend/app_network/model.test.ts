@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { about, HEIGHT, layout } from "./model";
+import { about, aboutBytes, HEIGHT, layout } from "./model";
 
 describe("estimates of time", () => {
   it.each([
     [null, "…"],
     [0.02, "< 0.1 s"],
     [0.44, "≈ 0.4 s"],
+    [0.96, "≈ 1 s"],
     [1.6, "≈ 2 s"],
     [12.4, "≈ 12 s"],
     [43, "≈ 45 s"],
@@ -16,6 +17,13 @@ describe("estimates of time", () => {
     [90_000, "≈ 25 h"],
   ])("says %s seconds as %s", (seconds, text) => expect(about(seconds)).toBe(text));
 });
+
+it.each([
+  [900_000, "< 1 MiB"],
+  [9_500_000, "≈ 9.1 MiB"],
+  [147_000_000, "≈ 140 MiB"],
+  [1_400_000_000, "≈ 1.3 GiB"],
+])("says %s bytes as %s", (bytes, text) => expect(aboutBytes(bytes)).toBe(text));
 
 describe("the drawing", () => {
   const blocks = [

@@ -51,10 +51,19 @@ export interface State {
 export function about(seconds: number | null): string {
   if (seconds === null) return t.unknown;
   if (seconds < 0.1) return t.under;
-  if (seconds < 9.5) return t.about(t.s(seconds < 1 ? seconds.toFixed(1) : String(Math.round(seconds))));
+  if (seconds < 0.95) return t.about(t.s(seconds.toFixed(1)));
   if (seconds < 90) return t.about(t.s(String(seconds < 20 ? Math.round(seconds) : 5 * Math.round(seconds / 5))));
   if (seconds < 5400) return t.about(t.min(String(Math.round(seconds / 60))));
   return t.about(t.h((seconds / 3600).toFixed(seconds < 36_000 ? 1 : 0)));
+}
+
+const MIB = 1024 ** 2;
+
+/** Bytes as an estimate, to two digits: "< 1 MiB", "≈ 9.1 MiB", "≈ 140 MiB", "≈ 1.3 GiB". */
+export function aboutBytes(n: number): string {
+  if (n < MIB) return t.littleMemory;
+  const [size, unit] = n < 1000 * MIB ? [n / MIB, "MiB"] : [n / (1024 * MIB), "GiB"];
+  return t.about(`${Number(size.toPrecision(2))} ${unit}`);
 }
 
 export interface Drawn {

@@ -36,7 +36,7 @@ export function Runs({ project, runs, now, order, onDeleteRun, onRenameRun }: Pr
             <th class="l" colSpan={2}>
               {t.run}
             </th>
-            <th class="l">{t.stateHead}</th>
+            <th class="l ll-roomy">{t.stateHead}</th>
             <th>{t.result}</th>
             <th class="ll-roomy">{t.rounds}</th>
             <th class="ll-roomy">{t.took}</th>
@@ -67,8 +67,11 @@ export function Runs({ project, runs, now, order, onDeleteRun, onRenameRun }: Pr
                 <button type="button" class="ll-link" aria-label={t.act(run.live ? t.watch : t.open, run.name)} onClick={() => open(run)}>
                   {run.name}
                 </button>
+                <div class="ll-narrow">
+                  <State run={run} />
+                </div>
               </td>
-              <td class="l">
+              <td class="l ll-roomy">
                 <State run={run} />
               </td>
               <td>

@@ -1,5 +1,5 @@
 // The network page: all English of it that does not come from Python.
-import { bytes, count } from "../../lib/format";
+import { count } from "../../lib/format";
 
 const FORMS: Record<string, [string, string]> = {
   image: ["image", "images"],
@@ -21,8 +21,8 @@ export const app_network = {
   now: "In use",
   layers: (n: number) => (n === 1 ? "1 layer" : `${count(n)} layers`),
   parameters: (n: number) => `${count(n)} ${n === 1 ? "parameter" : "parameters"}`,
-  memory: (n: number) => `≈ ${bytes(n)}`,
-  memoryOf: (n: number) => `≈ ${bytes(n)} of memory`,
+  memoryOf: (size: string) => `${size} of memory`,
+  littleMemory: "< 1 MiB",
   round: (time: string) => `${time} a round`,
   under: "< 0.1 s",
   about: (text: string) => `≈ ${text}`,
@@ -40,6 +40,7 @@ export const app_network = {
   estimated: "Estimated from small trainings that were measured on this machine.",
   measuring: "Measuring how fast this machine is …",
   pick: (template: string, size: string) => (size ? `${template}, ${size.toLowerCase()}` : template),
+  oneSize: "One size",
   inUse: "in use",
   drawing: (blocks: string) => `From input to answer: ${blocks}`,
   map: (side: number, width: number) => `${count(width)} ${width === 1 ? "map" : "maps"} of ${side} × ${side}`,
