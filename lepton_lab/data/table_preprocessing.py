@@ -79,6 +79,8 @@ class FittedColumn:
         words = as_words(values)
         last = len(self.categories)
         place = {word: i for i, word in enumerate(self.categories)}
+        for word in [w for w in place if w.lower() in ("true", "false")]:  # a file says true, Python says True
+            place = {word.lower(): place[word], word.capitalize(): place[word], **place}
         place |= {word: place.get(meant, last) for word, meant in self.joined}
         by_code = np.array([*(place.get(str(w), last) for w in words.cat.categories), last], dtype=np.int64)
         return by_code[words.cat.codes.to_numpy()]

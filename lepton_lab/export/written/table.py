@@ -72,7 +72,8 @@ def _place(value: Any, place: Mapping[str, int], last: int) -> int:
         number = float(word)
         return place.get(str(int(number)) if number.is_integer() else str(number), last)
     except (ValueError, OverflowError):
-        return place.get(word.lower(), last) if word.lower() in ("true", "false") else last
+        truth = word.lower() in ("true", "false")
+        return place.get(word.lower(), place.get(word.capitalize(), last)) if truth else last
 
 
 def is_missing(value: Any) -> bool:
