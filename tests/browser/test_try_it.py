@@ -33,6 +33,27 @@ run = ll.Trainer(network, lr=0.02, compile=False, threads=1).start(data, epochs=
 """
 
 
+CAMERA = """() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 480 });
+    const context = canvas.getContext('2d');
+    const paint = () => {
+        context.fillStyle = '#d8d4cc';
+        context.fillRect(0, 0, 640, 480);
+        context.lineWidth = 26;
+        context.strokeStyle = '#28303a';
+        context.beginPath();
+        for (const [x, y] of [[240, 130], [390, 130], [300, 370]]) context.lineTo(x, y);
+        context.stroke();
+        requestAnimationFrame(paint);
+    };
+    paint();
+    navigator.mediaDevices.getUserMedia = () => Promise.resolve(canvas.captureStream(10));
+}"""
+NO_CAMERA = """() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+}"""
+
+
 def draw_three(page: Page, pad: Locator) -> None:
     box = pad.bounding_box()
     assert box is not None
@@ -114,8 +135,18 @@ def test_a_digit_is_drawn_and_the_answer_changes_while_it_trains(page: Page, lab
     view.get_by_role("button", name="Give it: From the data").click()
     expect(view.get_by_text(": it is a")).to_be_visible(timeout=WAIT)
     notebook.shot("try-it-example", view)
+    page.evaluate(CAMERA)
+    view.get_by_role("button", name="Give it: Camera").click()
+    view.get_by_role("button", name="Start the camera").click()
+    expect(view.get_by_text("sure this is a 7.")).to_be_visible(timeout=WAIT)
+    notebook.shot("try-it-camera", view)
+    view.get_by_role("button", name="Stop", exact=True).click()
+    page.evaluate(NO_CAMERA)
+    view.get_by_role("button", name="Start the camera").click()
+    expect(view.get_by_text("The browser did not allow the camera")).to_be_visible()
     notebook.theme(dark=True)
     view.get_by_role("button", name="Give it: Draw").click()
+    view.get_by_role("button", name="Clear").click()
     draw_three(page, pad)
     expect(rows).to_have_count(10, timeout=WAIT)
     notebook.shot("try-it-dark", view)
