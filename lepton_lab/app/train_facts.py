@@ -15,9 +15,10 @@ from lepton_lab.network import NetworkSpec
 if TYPE_CHECKING:
     from lepton_lab.data import DataBundle
 
-__all__ = ["Facts", "facts_of", "facts_of_record", "kind_of", "parameters_of"]
+__all__ = ["Facts", "best_by", "facts_of", "facts_of_record", "kind_of", "parameters_of"]
 
 _DIGITS = frozenset({"mnist", "mnist-sample", "digits", "emnist"})
+_FEW = 200
 _EVEN = 0.05  # the most common class may be so much more common than all alike before it is named
 
 
@@ -66,6 +67,14 @@ def facts_of(data: DataBundle) -> Facts:
         task=str(data.task), noun=noun, pictures=noun in ("digits", "pictures"), train=len(data.train),
         valid=len(data.valid) if data.valid is not None else 0, target=target, guess=guess, always=always,
     )  # fmt: skip
+
+
+def best_by(facts: Facts) -> str | None:
+    """The column that says which round is the best: what the page shows, so that the best is the best of what is seen.
+
+    A share of few samples has many ties, and the first of them would be kept; then the loss decides, as usual.
+    """
+    return f"val_{facts.column}" if facts.valid >= (1 if facts.regression else _FEW) else None
 
 
 def facts_of_record(record: Mapping[str, Any]) -> Facts:

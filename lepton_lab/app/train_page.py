@@ -15,7 +15,6 @@ from lepton_lab.app.train_worker import others_before, parent_of_try, tried_on
 from lepton_lab.errors import UnknownNameError
 from lepton_lab.training.status import RunState
 from lepton_lab.widgets._base import Reply, Widget, command
-from lepton_lab.widgets._bundles import STATIC
 from lepton_lab.widgets.training_monitor_reader import News, Reader, record_of
 from lepton_lab.widgets.try_it import TryIt
 from lepton_lab.workspace.launch import ensure_worker
@@ -155,7 +154,7 @@ class TrainPage(Orders, Widget):
         data = work.data if work is not None else None
         with self._lock:
             if self._pane is None:
-                if data is None or not (STATIC / "try_it.js").exists():
+                if data is None:
                     return
                 self._pane = TryIt(run, data)
                 self.trial = self._pane.ref

@@ -29,7 +29,7 @@ DEFAULTS: dict[str, Any] = {"epochs": 10, "batch_size": 32, "optimizer": "adam",
 
 _KEPT = (
     "epochs", "batch_size", "optimizer", "lr", "schedule", "weight_decay", "seed", "precision", "probes", "patience",
-    "restore_best", "clip_norm", "class_weights", "loss",
+    "restore_best", "clip_norm", "class_weights", "loss", "monitor",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import lepton_lab as ll
 from lepton_lab.app import train_says as says, words_train as words
-from lepton_lab.app.train_facts import Facts, facts_of, facts_of_record, kind_of
+from lepton_lab.app.train_facts import Facts, best_by, facts_of, facts_of_record, kind_of
 from lepton_lab.app.train_page import TrainPage
 from lepton_lab.app.train_worker import FIX, can_travel, fork_in_worker, others_before, resume_in_worker, tried_on
 from lepton_lab.app.visit import Visit
@@ -250,6 +250,14 @@ def test_it_goes_on_for_more_rounds_in_the_same_run(shown, flowers):
     serve(flowers.workspace)
     assert run.status.epoch == 5
     assert len(run.history.epochs) == 5
+
+
+def test_the_best_round_is_the_best_of_what_is_shown(shown, flowers):
+    trained(shown)
+    assert shown.run.settings["monitor"] is None  # 22 samples have many ties
+    assert best_by(DIGITS) == "val_accuracy"
+    assert best_by(PRICES) == "val_mae"
+    assert best_by(replace(PRICES, valid=0)) is None
 
 
 def test_going_on_twice_queues_it_once(shown, flowers):
