@@ -43,7 +43,7 @@ class TakeAwayPage(Widget):
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
         self.error: BaseException | None = None
-        self._lock = threading.Lock()
+        self._lock, self._telling = threading.Lock(), threading.RLock()
         self._queue: list[str] = []  # kinds that were asked for, the first one being made
         self._cancelled: set[str] = set()
         self._problems: dict[str, dict[str, str]] = {}
@@ -163,9 +163,10 @@ class TakeAwayPage(Widget):
         self._tell()
 
     def _tell(self) -> None:
-        view = self._view()
-        if view != self.view:
-            self.view = view
+        with self._telling:  # else a view that was put together earlier could replace a later one
+            view = self._view()
+            if view != self.view:
+                self.view = view
 
     def _view(self) -> dict[str, Any]:
         work = self.visit.work
