@@ -8,6 +8,7 @@ test("the sentence names the best and the next", () => {
   expect(sentence(probs, digits)).toEqual({ best: 3, name: "3", main: "It is 98.6 % sure this is a 3.", next: "Next is 8 with 1.4 %." });
   expect(sentence([0.1, 0.2, 0.7], ["cat", "dog", "8"]).main).toBe("It is 70.0 % sure this is an 8.");
   expect(sentence([0.3, 0.4, 0.3], ["cat", "dog", "owl"]).main).toBe("It is not sure: most likely “dog”, 40.0 %.");
+  expect(sentence([0.9995, 0.0005], digits)).toMatchObject({ main: "It is more than 99.9 % sure this is a 0.", next: "Next is 1 with less than 0.1 %." });
   expect(sentence([1], ["cat"]).next).toBe("");
 });
 

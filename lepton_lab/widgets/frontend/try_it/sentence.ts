@@ -33,8 +33,9 @@ export function sentence(probs: ArrayLike<number>, classes: readonly string[]): 
   const [best, second] = likeliest(probs);
   const name = classes[best] ?? String(best);
   const p = probs[best] ?? 0;
-  const main = p < 0.5 ? words.unsure(share(p), name) : words.sure(share(p), name);
-  return { best, name, main, next: second < 0 ? "" : words.next(classes[second] ?? String(second), share(probs[second]!)) };
+  const said = (q: number) => words.spoken(share(q));
+  const main = p < 0.5 ? words.unsure(said(p), name) : words.sure(said(p), name);
+  return { best, name, main, next: second < 0 ? "" : words.next(classes[second] ?? String(second), said(probs[second]!)) };
 }
 
 /** Which classes are shown: all in their own order where they are few, else the likeliest, or those that are looked for. */

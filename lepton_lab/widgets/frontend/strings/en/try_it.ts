@@ -124,6 +124,7 @@ export const tryIt = {
   sure: (share: string, name: string) => `It is ${share} sure this is ${thing(name)}.`,
   says: (name: string) => `The answer is ${name || "none"}`,
   next: (name: string, share: string) => `Next is ${name} with ${share}.`,
+  spoken: (share: string) => share.replace("> ", "more than ").replace("< ", "less than "),
   unsure: (share: string, name: string) => `It is not sure: most likely ${thing(name)}, ${share}.`,
   labels: (names: readonly string[]) => (names.length ? `It says: ${names.join(", ")}.` : "It says: none of them."),
   labelsNext: "What it finds more likely than not.",
