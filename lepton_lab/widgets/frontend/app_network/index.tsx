@@ -1,5 +1,5 @@
 // The network page. Synced with Python: `state`, `building`, `builder`. Never synced: what is said of the last choice.
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import appCss from "../lib/app.css";
 import { Button, Empty, Icon, Strip } from "../lib/controls";
 import { Embedded } from "../lib/embedded";
@@ -120,7 +120,7 @@ function words(costs: Costs | null): string[] {
 
 /** A template; each size is a choice of its own. */
 function Card({ template, onPick }: { template: Template; onPick: (size: string) => void }) {
-  const title = useId();
+  const title = `ll-offer-${template.name}`; // ids of Preact are the same in every widget of a page
   const chosen = template.sizes.find((size) => size.current);
   const shown = chosen ?? template.sizes[Math.min(1, template.sizes.length - 1)]!;
   return (
