@@ -26,6 +26,7 @@ WHOLE = 64 << 20
 _NAMES = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat", ".parquet", ".pq")
 _CHUNK = 4 << 20
 _FEW_ZEROS = 0.05
+_CONTROLS = (*range(1, 9), *range(14, 32))  # bytes that no text has
 
 
 class NotATable(DataError):  # noqa: N818 -- it is a finding as much as an error
@@ -135,6 +136,8 @@ def _without_zeros(path: Path, beside: Path, wanted: bool) -> Path:
     zeros = start.count(0)
     if not zeros or start.startswith((b"\xff\xfe", b"\xfe\xff")) or zeros > _FEW_ZEROS * len(start):
         return path
+    if sum(start.count(byte) for byte in _CONTROLS) >= zeros:
+        return path  # no text at all
     if not wanted:
         raise NotATable(words.zero_bytes(path.name, zeros))
     beside.mkdir(parents=True, exist_ok=True)

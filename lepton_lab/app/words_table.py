@@ -208,7 +208,7 @@ REASONS: Final = {
     "chosen": "You chose this column.",
     "name": "Picked because it is called like an answer. Click another column’s name to change it.",
     "last": "Picked because answers usually stand in the last column. Click another column’s name to change it.",
-    "kinds": "Picked because it has few different values, and the columns after it cannot be predicted. Click another column’s name to change it.",
+    "kinds": "Picked because it has few different values. Click another column’s name to change it.",
     "none": "None of the columns can be predicted.",
 }
 
@@ -251,7 +251,8 @@ def part_only(used: int, rows: int, exact: bool, size: int) -> Said:
     about = "" if exact else "about "
     return Said(
         f"{used:,} rows are used",
-        f"The file has {about}{rows:,} rows ({size / 1e6:,.0f} MB). Evenly spread ones were picked, so that training answers at once.",
+        f"The file has {about}{rows:,} rows ({size / 1e6:,.0f} MB). "
+        "Evenly spread ones were picked, so that training answers at once.",
     )
 
 
@@ -262,8 +263,8 @@ def rows_skipped(count: int, lines: Sequence[int], width: int) -> Said:
     rows = "1 row has" if count == 1 else f"{count:,} rows have"
     return Said(
         f"{rows} more or fewer values than there are columns",
-        f"{'It was' if count == 1 else 'They were'} left out, because it is not clear which value belongs where (the table has {width} columns)."
-        + (f" In line {shown}." if shown else ""),
+        f"{'It was' if count == 1 else 'They were'} left out, because it is not clear which value belongs where "
+        f"(the table has {width} columns)." + (f" In line {shown}." if shown else ""),
     )
 
 
@@ -383,7 +384,8 @@ def gives_away(name: str, target: str) -> Said:
     """A column that alone tells the target."""
     return Said(
         f"{name} gives the answer away",
-        f"It alone tells {target} almost always (leakage). If it is known only afterwards, the network learns nothing else.",
+        f"It alone tells {target} almost always (leakage). "
+        "If it is known only afterwards, the network learns nothing else.",
         "",
         (Action("Leave out", "leave_out", name),),
     )

@@ -111,7 +111,7 @@ def _read_csv(
 ) -> RawTable:
     from pyarrow import lib
 
-    head = read_head(path, delimiter, encoding, quotes)
+    head, given = read_head(path, delimiter, encoding, quotes), encoding
     encoding, rows = head.encoding, head.rows
     if header is None:
         header = is_header(rows)
@@ -131,8 +131,10 @@ def _read_csv(
             bad = _BAD_COLUMN.search(str(error))
             if bad and names[int(bad[1])] not in words:
                 words.add(names[int(bad[1])])
-            elif "UTF8" in str(error).upper() and encoding == "utf-8":
+            elif "UTF8" in str(error).upper() and encoding == "utf-8" and given is None:
                 encoding = guess_encoding(path.read_bytes())
+            elif "UTF8" in str(error).upper():
+                raise DataError("the file has another encoding", where=str(path), expected=encoding) from error
             else:
                 raise DataError("the table cannot be read", where=str(path), received=str(error)) from error
         except (UnicodeError, LookupError) as error:
@@ -195,7 +197,7 @@ def _arrow_csv(
         for item in stream.schema:
             if pa.types.is_floating(item.type):
                 types[item.name] = pa.float32()  # 4 bytes instead of 8
-            elif pa.types.is_null(item.type):
+            elif pa.types.is_null(item.type) or pa.types.is_binary(item.type):  # binary: no text in this encoding
                 types[item.name] = pa.string()
             else:
                 types[item.name] = item.type

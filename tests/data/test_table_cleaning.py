@@ -36,6 +36,13 @@ def test_encodings_are_found(file, encoding):
     assert len(table) == 50
 
 
+def test_an_encoding_that_shows_late_is_found_and_a_wrong_one_refused(file):
+    late = file("name,y\n" + lines([("plain", "ab"[i % 2]) for i in range(200_000)]) + "Größe,a\n", encoding="latin-1")
+    assert set(read_table(late).columns["name"]) == {"plain", "Größe"}
+    with pytest.raises(DataError, match="another encoding"):
+        read_table(late, encoding="utf-8")
+
+
 def test_a_quotation_mark_that_is_never_closed_swallows_nothing(file):
     open_one = file('name,height,y\n"Bob,3,a\n' + lines())
     assert read_table(open_one).notes["quotes"] is False
