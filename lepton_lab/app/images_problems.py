@@ -73,7 +73,8 @@ def problems(
         found.append({**item, "files": list(files)[:_LISTED]})
 
     named = [name for name in plan.classes if name not in plan.out]
-    if not plan.classes:
+    sorting = len(named) < 2 and bool(groups[""])
+    if sorting:
         add("no_classes")
     elif len(named) < 2:
         add("one_class", names=named)
@@ -97,7 +98,7 @@ def problems(
         add("twice", extra, count=len(extra), names=extra)
     found += _of_counts(plan, kept)
     loose = groups[""]
-    if loose and plan.classes:
+    if loose and not sorting:
         add("loose", loose, count=len(loose), names=loose)
     if plan.by_name:
         add("by_name")
@@ -110,7 +111,7 @@ def problems(
 def _of_counts(plan: Plan, kept: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     counts = {name: len(files) for name, files in kept.items()}
     found = []
-    few = sorted((name for name, count in counts.items() if count < FEW), key=lambda n: counts[n])
+    few = sorted((name for name, count in counts.items() if 0 < count < FEW), key=lambda n: counts[n])
     if few:
         detail = ", ".join(f"{name} has {words.images_word(counts[name])}" for name in few[:3]) + "."
         found.append({**words.problem("few", names=few, detail=detail), "on": False, "files": []})

@@ -294,9 +294,9 @@ def test_one_class_is_sorted_into_two_or_waits(place, visit, wire, open_view):
     write(place, {f"apple/{i}.png": png(i) for i in range(6)})
     door, view = arrived(visit, wire, open_view)
     assert door.found["waiting"] == "two_classes"
-    view.ok("sort", files=view.ok("pictures", name="", count=3)["files"], into="red")
+    view.ok("sort", files=view.ok("pictures", name="", count=6)["files"], into="red")
     assert kinds(door)["one_class"]["level"] == "danger"
-    view.ok("sort", files=view.ok("pictures", name="", count=3)["files"], into="green")
+    view.ok("sort", files=view.ok("pictures", name="red", count=3)["files"], into="green")
     assert door.found["waiting"] == ""
 
 

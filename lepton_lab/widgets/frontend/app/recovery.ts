@@ -1,5 +1,6 @@
 // A page whose kernel is gone begins anew with another one: everything that matters is in the workspace and the address.
 import { useEffect, useState } from "preact/hooks";
+import { pageIsKept } from "../lib/handoff";
 import { useMessages, useVisible } from "../lib/widget";
 
 const SILENT_MS = 10_000; // the kernel answers every 4 s
@@ -37,14 +38,19 @@ export function useConnection(reload: () => void = () => location.reload()): Con
     last.at = Date.now();
     if (!visible) return;
     let asking = false;
+    let looked = Date.now();
     const timer = setInterval(async () => {
+      // while the browser itself was busy, beats were waiting to be heard
+      if (Date.now() - looked > 3 * LOOK_MS) last.at = Date.now();
+      looked = Date.now();
       const silent = Date.now() - last.at;
       if (silent < SILENT_MS || asking) return;
       asking = true;
       setConnection((before) => (before === "gone" ? before : (judge(silent, null) as Connection)));
       const found = judge(Date.now() - last.at, await answers());
       asking = false;
-      if (found === "reload") reload();
+      if (found === "reload" && pageIsKept()) setConnection("lost");
+      else if (found === "reload") reload();
       else setConnection(found);
     }, LOOK_MS);
     return () => clearInterval(timer);

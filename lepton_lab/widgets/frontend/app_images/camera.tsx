@@ -1,7 +1,7 @@
 // Images from the camera, recorded into classes. Nothing leaves the browser before 'Use these images'.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Icon, Strip, TextField } from "../lib/controls";
-import type { Chosen } from "../lib/handoff";
+import { type Chosen, keepPage } from "../lib/handoff";
 import { useVisible } from "../lib/widget";
 import { app_images as t } from "../strings/en/app_images";
 import { framesAsFiles } from "./files";
@@ -160,6 +160,7 @@ export function Camera({ onFiles, onBack }: { onFiles: (files: Chosen[]) => void
 
   const urls = useRef(new Set<string>());
   for (const { frames } of shelves) for (const { url } of frames) urls.current.add(url);
+  useEffect(() => keepPage(), []); // frames are nowhere but here
   useEffect(() => () => urls.current.forEach((url) => URL.revokeObjectURL(url)), []);
 
   const filled = shelves.filter(({ frames }) => frames.length).length;
@@ -189,7 +190,7 @@ export function Camera({ onFiles, onBack }: { onFiles: (files: Chosen[]) => void
                 ready={state === "on"}
                 removable={shelves.length > 2}
                 onName={(name) => change(shelf.id, () => ({ name }))}
-                onHold={(on) => setHeld(on ? shelf.id : null)}
+                onHold={(on) => setHeld((now) => (on ? shelf.id : now === shelf.id ? null : now))}
                 onDelete={(frame) => change(shelf.id, ({ frames }) => ({ frames: frames.filter((other) => other !== frame) }))}
                 onRemove={() => setShelves(shelves.filter((other) => other !== shelf))}
               />

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { chosenFiles, droppedFiles } from "../lib/dropped";
-import { hand, takeHanded } from "../lib/handoff";
+import { hand, keepPage, pageIsKept, takeHanded } from "../lib/handoff";
 import { folderName, framesAsFiles, rooted } from "./files";
 import { type Found, sides, toSort } from "./found";
 
@@ -55,6 +55,15 @@ describe("what was dropped", () => {
 
   it("leaves out what file managers leave behind", () => {
     expect(paths(chosenFiles([new File([], "Thumbs.db"), new File([], "a.jpg"), new File([], ".hidden")]))).toEqual(["a.jpg"]);
+  });
+
+  it("keeps a page from being loaded again until everybody is done", () => {
+    const [one, two] = [keepPage(), keepPage()];
+    one();
+    one();
+    expect(pageIsKept()).toBe(true);
+    two();
+    expect(pageIsKept()).toBe(false);
   });
 
   it("hands files to a door once", () => {

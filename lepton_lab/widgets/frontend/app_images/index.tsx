@@ -4,7 +4,7 @@ import appCss from "../lib/app.css";
 import { Button, Strip } from "../lib/controls";
 import { asFailure } from "../lib/embedded";
 import { uploadFiles } from "../lib/files";
-import { type Chosen, takeHanded } from "../lib/handoff";
+import { type Chosen, keepPage, takeHanded } from "../lib/handoff";
 import type { Failure } from "../lib/link";
 import { useOrder, useTrait, useVisible, widget } from "../lib/widget";
 import { app_images as t } from "../strings/en/app_images";
@@ -29,6 +29,7 @@ function useSending(uploaded: (upload: string) => Promise<unknown>) {
   const send = async (files: Chosen[]) => {
     const total = files.reduce((sum, { file }) => sum + file.size, 0);
     const end = (ending.current = new AbortController());
+    const release = keepPage();
     setSending({ files, done: 0, total, failure: null });
     try {
       const { upload } = await uploadFiles(files, {
@@ -40,6 +41,8 @@ function useSending(uploaded: (upload: string) => Promise<unknown>) {
     } catch (error) {
       if (end.signal.aborted) setSending(null);
       else setSending({ files, done: 0, total, failure: asFailure(error) });
+    } finally {
+      release();
     }
   };
   const cancel = () => {
@@ -53,7 +56,7 @@ function App() {
   const order = useOrder();
   const visible = useVisible();
   const [stage] = useTrait<string>("stage");
-  const [found] = useTrait<Found>("found");
+  const [found] = useTrait<Found>("found"); // empty before the review
   const [progress] = useTrait<{ what?: string; done?: number; total?: number }>("progress");
   const [trouble] = useTrait<Trouble>("trouble");
   const [camera, setCamera] = useState(false);
@@ -96,7 +99,7 @@ function App() {
     if (stage === "looking" || stage === "loading") {
       return <Waiting title={progress.what ?? ""} detail={far} share={share} onCancel={() => void order("cancel")} />;
     }
-    if (stage === "review") {
+    if (stage === "review" && found.classes) {
       const checking = progress.what && total ? `${progress.what}: ${far}` : "";
       return <Review found={found} checking={checking} order={order} onUse={() => void order("use")} onOthers={begin} />;
     }

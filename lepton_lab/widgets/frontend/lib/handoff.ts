@@ -34,3 +34,21 @@ export function takeHanded(door: Door): Handed | null {
   delete store()[door];
   return handed;
 }
+
+const kept = Symbol.for("lepton-lab.kept");
+
+/** Says that this page holds what a reload would lose, such as files on their way; returns what takes it back. */
+export function keepPage(): () => void {
+  const place = window as unknown as Record<symbol, number | undefined>;
+  place[kept] = (place[kept] ?? 0) + 1;
+  let done = false;
+  return () => {
+    if (!done) place[kept] = (place[kept] ?? 1) - 1;
+    done = true;
+  };
+}
+
+/** Whether a reload would lose something now. */
+export function pageIsKept(): boolean {
+  return ((window as unknown as Record<symbol, number | undefined>)[kept] ?? 0) > 0;
+}
