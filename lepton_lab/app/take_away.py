@@ -148,7 +148,7 @@ class TakeAwayPage(Widget):
             found = export_all(run, target, data=data, title=work.name, progress=progress)
         else:
             found = export(kind, run, target, data=data, title=work.name, progress=progress)
-        shelf.note(kind, found.path, **about, notes=_notes(found.notes, found.difference))
+        shelf.note(kind, found.path, **about, notes=_notes(found.notes, found.difference if kind == "onnx" else None))
         return {"project": project, "name": found.path.name}
 
     # --- what is shown -------------------------------------------------------------------------------------------

@@ -39,10 +39,10 @@ def notebook_files(subject: Trained, name: str = "notebook.ipynb") -> tuple[File
             "It needs Lepton Lab: `pip install lepton-lab`. "
             f"The run was made with {', '.join(f'{k} {v}' for k, v in list(versions.items())[:4])}."
         ),
-        _code("import lepton_lab as ll"),
+        _code("%matplotlib inline\nimport lepton_lab as ll"),
         _text("## Data\n\n" + "\n".join(["Loaded from what lies beside this notebook.", *notes] if files else notes)),
         _code(f"{load}\ndata"),
-        _code("data.report"),
+        _code(_preview(subject)),
         _text(f"## Network\n\nA sample is {shape_of(subject)}."),
         _code(_network(subject)),
         _text("## Training\n\nThe settings of the run; what is not named is Lepton Lab's default."),
@@ -86,7 +86,10 @@ def _loading(subject: Trained) -> tuple[str, Files, list[str]]:
             )
     if not known:
         notes.append(f"A data set that Lepton Lab finds by its name: {data.name}.")
-    return to_python(replace(data, source=source)), files, notes
+    code = to_python(replace(data, source=source))
+    for step in (".edited(", ".with_augmentation(", ".balanced("):  # one line each
+        code = code.replace(f"){step}", f")\ndata = data{step}", 1)
+    return code, files, notes
 
 
 def _from_memory(subject: Trained) -> tuple[str, Files, list[str]]:
@@ -112,6 +115,34 @@ def _from_memory(subject: Trained) -> tuple[str, Files, list[str]]:
         f'data = ll.from_arrays(*part("train"), {", ".join(more)})'
     )
     return code, {"data/prepared.safetensors": content}, []
+
+
+def _preview(subject: Trained) -> str:
+    """The code that shows a few training samples."""
+    data = subject.data
+    if len(data.sample_shape) == 3 and data.sample_shape[0] in (1, 3, 4) and data.sample_dtype == "float32":
+        title = "data.classes[int(data.train.targets()[i])]" if data.task.is_classification else "str(i)"
+        return (
+            "import matplotlib.pyplot as plt\nfrom lepton_lab.data.samples import pictures\n\n"
+            "chosen = range(0, len(data.train), max(1, len(data.train) // 12))[:12]\n"
+            'images, _ = pictures(data, "train", list(chosen), prepared=False, size=64)\n'
+            "figure, axes = plt.subplots(2, 6, figsize=(9, 3.4))\n"
+            "for ax in axes.flat:\n"
+            '    ax.axis("off")\n'
+            "for ax, image, i in zip(axes.flat, images, chosen):\n"
+            '    ax.imshow(image, cmap="gray")\n'
+            f"    ax.set_title({title})"
+        )
+    kind = data.preprocessing.kind
+    if kind == "text":
+        return (
+            "from lepton_lab.data.samples import words\n\n"
+            'list(zip(words(data, "train", range(5)), (data.classes[int(y)] for y in data.train.targets()[:5])))'
+        )
+    return (
+        "import pandas as pd\nfrom lepton_lab.data.samples import table_rows\n\n"
+        'names, rows = table_rows(data, "train", range(5))\npd.DataFrame(rows, columns=names)'
+    )
 
 
 def _network(subject: Trained) -> str:

@@ -27,6 +27,10 @@ __all__ = [
 
 _MOST_CLASSES = 20
 _MISTAKES = 12
+_MEANING = (
+    '<p class="small soft">Precision: of what the network called so, how much was. Recall: of what is so, how much it '
+    "found. F1: both in one number. Beside each its 95 % interval, in per cent.</p>"
+)
 _SPLITS = {"train": "training", "valid": "validation", "test": "test"}
 _LEVELS = {"problem": "Problem", "warning": "Worth a look", "info": "Good to know"}
 _SILENT = {"checkpoint_every", "checkpoint_seconds", "log_every", "probe_budget", "monitor_mode"}
@@ -138,11 +142,8 @@ def scores_part(found: Evaluation) -> str:
         (escape(str(name)), f"{int(row['support']):,}", *(_share(row, n) for n in ("precision", "recall", "f1")))
         for name, row in frame.iterrows()
     ]
-    head = (
-        "class", "samples", "precision: of what was called so, how much was",
-        "recall: of what is so, how much was found", "F1: both in one",
-    )  # fmt: skip
-    parts += ["<h3>Each class</h3>", f'<div class="scroll">{_table(each, head)}</div>']
+    head = ("class", "samples", "precision", "recall", "F1")
+    parts += ["<h3>Each class</h3>", _MEANING, f'<div class="scroll">{_table(each, head)}</div>']
     if found.task != "multilabel" and len(found.classes) <= _MOST_CLASSES:
         parts += ["<h3>What was taken for what (confusion matrix)</h3>", _matrix(found)]
     return "<section>" + "".join(parts) + "</section>"
@@ -234,7 +235,8 @@ def _share(row: Any, name: str) -> str:
     value, low, high = (float(row[f"{name}{end}"]) for end in ("", "_low", "_high"))
     if not math.isfinite(value):
         return "–"
-    return f'{100 * value:.1f} % <span class="small soft">{100 * low:.0f} to {100 * high:.0f}</span>'
+    span = f'<span class="small soft">{100 * low:.0f} to {100 * high:.0f}</span>'
+    return f'<span class="whole">{100 * value:.1f} % {span}</span>'
 
 
 def _matrix(found: Evaluation) -> str:

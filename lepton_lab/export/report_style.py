@@ -29,7 +29,7 @@ td, th { text-align: left; vertical-align: top; padding: 4px 16px 4px 0; border-
 thead th { font-size: 13px; color: var(--soft); }
 .num { text-align: right; }
 .bar { background: var(--one); height: 10px; margin-top: 7px; border-radius: 2px; }
-.wide { width: 100%; }
+.whole { white-space: nowrap; }
 .matrix td, .matrix th { text-align: center; padding: 6px 8px; border: 1px solid var(--line); min-width: 44px; }
 .matrix tbody th { text-align: right; }
 .matrix td.right { font-weight: 600; }
