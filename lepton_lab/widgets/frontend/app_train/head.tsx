@@ -13,7 +13,9 @@ export function Head({ view, status, rounds, wish, give }: { view: View; status:
     <div class="at-o1">
       <div class="at-say">
         <div>
-          <h1 role="status">{headline}</h1>
+          <h1>
+            <span role="status">{headline}</span>
+          </h1>
           {view.line?.length ? (
             <p>
               {before}
