@@ -262,8 +262,8 @@ class ImagesDoor(Widget):
             self._cancel.set()
             cancel = self._cancel = threading.Event()
             self._look, self._plan, self._damaged = None, Plan(), {}
+            self.stage = "looking" if upload else "empty"  # first: a review without what was found cannot be drawn
             self.upload, self.found, self.trouble, self.progress = upload, {}, {}, {}
-            self.stage = "looking" if upload else "empty"
         if upload:
             threading.Thread(target=self._see, args=(upload, cancel), name="lepton-look", daemon=True).start()
 
