@@ -17,6 +17,8 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_core.utils import ensure_async
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
+from lepton_lab.app.kernels_fork import PROVISIONER, Nursery, register
+
 __all__ = ["AppKernelSpecs", "AppKernels", "Page", "Pool", "pool_size"]
 
 NEVER_CAME_S = 60.0
@@ -56,7 +58,7 @@ class AppKernelSpecs(KernelSpecManager):
             display_name="Lepton Lab",
             language="python",
             interrupt_mode="signal",
-            metadata={"debugger": False},
+            metadata={"debugger": False, "kernel_provisioner": {"provisioner_name": PROVISIONER}},
         )
 
 
@@ -76,13 +78,16 @@ class AppKernels(AsyncMappingKernelManager):
     Attributes:
         left_s: A kernel whose page is gone ends after so long, in seconds.
         never_came_s: A kernel whose page never connected ends after so long, in seconds.
+        nursery: The process from which kernels are forked; None where they are started as any other.
     """
 
     left_s = LEFT_S
     never_came_s = NEVER_CAME_S
+    nursery: Nursery | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        register()
         self._held: dict[str, _Held] = {}
         self._ending: set[str] = set()
 

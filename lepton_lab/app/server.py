@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import webbrowser
@@ -34,6 +35,8 @@ from voila.voila_identity_provider import VoilaIdentityProvider
 
 from lepton_lab.app import server_files as files, server_page as pages
 from lepton_lab.app.kernels import LEFT_S, NEVER_CAME_S, AppKernels, AppKernelSpecs, Page, Pool, pool_size
+from lepton_lab.app.kernels_fork import Nursery
+from lepton_lab.app.nursery import LOG
 from lepton_lab.app.server_runs import MARK, end_workers, go_on
 from lepton_lab.app.uploads import Uploads
 from lepton_lab.errors import LeptonError
@@ -166,8 +169,11 @@ class AppServer(Voila):
             (base + "voila/labextensions/(.*)", FileFindHandler, {"path": self.labextensions_path}),
         ]
 
-    def start(self) -> None:
+    def start(self, nursery: subprocess.Popen[bytes] | None = None) -> None:
         """Serves until Ctrl-C, SIGTERM or the end of the terminal; then ends everything that it started.
+
+        Args:
+            nursery: The process from which kernels are forked; see `nursery.start`.
 
         Raises:
             LeptonError: No port is free.
@@ -175,11 +181,17 @@ class AppServer(Voila):
         os.environ[MARK] = self.mark  # the worker inherits it from us or from a kernel
         with tempfile.TemporaryDirectory(prefix="lepton-app-") as folder, self._kernel_log.open("ab") as log:
             self.connection_dir = folder
-            asyncio.run(self._serve(log))
+            kernels = Nursery(nursery) if nursery is not None else None
+            try:
+                asyncio.run(self._serve(log, kernels))
+            finally:
+                if kernels is not None:
+                    kernels.close()
 
-    async def _serve(self, log: IO[bytes]) -> None:
+    async def _serve(self, log: IO[bytes], nursery: Nursery | None) -> None:
         stop = _stop_event()
         settings = self.init_settings()
+        self.kernel_manager.nursery = nursery
         self.pool = Pool(self.kernel_manager, lambda: self._page(log), pool_size())
         self.app = tornado.web.Application(**settings)
         self._page_config = get_page_config(
@@ -290,13 +302,12 @@ class AppServer(Voila):
 
     @property
     def _kernel_log(self) -> Path:
-        return self.workspace.folder / "app-kernels.log"
+        return self.workspace.folder / LOG
 
     def _log_to(self, path: Path) -> None:
         """Sends the server's log to a file: the terminal is for the address and for what its reader must know."""
         handler = RotatingFileHandler(path, maxBytes=1 << 20, backupCount=1, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        self._kernel_log.unlink(missing_ok=True)
         for log in (
             self.log,
             logging.getLogger("tornado"),
@@ -307,15 +318,19 @@ class AppServer(Voila):
             log.setLevel(logging.INFO if log is self.log else logging.WARNING)
 
 
-def serve(options: Options) -> int:
+def serve(options: Options, nursery: subprocess.Popen[bytes] | None = None) -> int:
     """Serves the app until it is ended; returns the exit status.
+
+    Args:
+        options: How.
+        nursery: The process from which kernels are forked; see `nursery.start`.
 
     Raises:
         LeptonError: The workspace cannot be used, or no port is free.
     """
     server = AppServer()
     server.prepare(options)
-    server.start()
+    server.start(nursery)
     return 0
 
 

@@ -123,21 +123,28 @@ class Download(JupyterHandler, web.StaticFileHandler):
     SUPPORTED_METHODS = ("GET", "HEAD")
 
     @web.authenticated
-    async def get(self, project: str, name: str, include_body: bool = True) -> None:  # type: ignore[override]
+    async def get(self, project: str, name: str) -> None:  # type: ignore[override]
         """Sends the file.
 
         Raises:
             HTTPError: There is no such file.
         """
-        if "/" in name or "\\" in name or name.startswith("."):
-            raise web.HTTPError(404)
-        self._name = name
-        await super().get(f"{project}/{name}", include_body)
+        await self._send(project, name, True)
 
     @web.authenticated
     async def head(self, project: str, name: str) -> None:  # type: ignore[override]
-        """What `get` would send, without it."""
-        await self.get(project, name, include_body=False)
+        """What `get` would send, without it.
+
+        Raises:
+            HTTPError: There is no such file.
+        """
+        await self._send(project, name, False)
+
+    async def _send(self, project: str, name: str, include_body: bool) -> None:
+        if "/" in name or "\\" in name or name.startswith("."):
+            raise web.HTTPError(404)
+        self._name = name
+        await web.StaticFileHandler.get(self, f"{project}/{name}", include_body)
 
     def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
         """The file, where it lies in the folder of exports.

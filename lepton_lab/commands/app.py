@@ -37,19 +37,16 @@ def main(options: argparse.Namespace) -> int:
         LeptonError: A size cannot be read, the workspace cannot be used, or no port is free.
     """
     max_upload = size(options.max_upload)
-    from lepton_lab.app.server import Options, serve
+    from lepton_lab.app import nursery
     from lepton_lab.workspace.workspace import default_folder
 
     folder = Path(options.workspace) if options.workspace is not None else default_folder()
-    return serve(
-        Options(
-            workspace=Path(os.path.abspath(folder.expanduser())),  # noqa: PTH100  keeps links as the user wrote them
-            port=options.port,
-            open=options.open,
-            browser=not options.no_browser,
-            max_upload=max_upload,
-        )
-    )
+    folder = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100  keeps links as the user wrote them
+    kernels = nursery.start(folder)  # before the server is imported, so that both happen at the same time
+    from lepton_lab.app.server import Options, serve
+
+    browser = not options.no_browser
+    return serve(Options(folder, options.port, options.open, browser, max_upload), kernels)
 
 
 def size(text: str) -> int:

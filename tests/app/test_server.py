@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -19,6 +18,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from lepton_lab.app.nursery import FORKS
 from tests.browser.app import RunningApp, serving
 
 
@@ -248,11 +248,8 @@ def test_a_killed_kernel_leaves_no_zombie_and_its_page_hears_of_it(app: RunningA
 
 def page_process(app: RunningApp, kernel: str) -> int:
     """The process of a page's kernel."""
-    for pid in app.kernels():
-        with contextlib.suppress(psutil.Error):
-            if kernel in " ".join(psutil.Process(pid).cmdline()):
-                return pid
-    raise AssertionError("the kernel has no process")
+    (pid,) = [pid for pid, found in app.kernel_ids().items() if found == kernel]
+    return pid
 
 
 def test_a_pooled_kernel_that_dies_is_replaced(app: RunningApp) -> None:
@@ -304,6 +301,23 @@ def test_the_end_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
         until(lambda: not app.remaining(), "the end of all processes")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(app.url.rsplit(":", 1)[1]))) != 0
+
+
+@pytest.mark.skipif(not FORKS, reason="kernels are forked on Linux alone")
+def test_kernels_are_forked_and_where_that_fails_started(tmp_path: Path) -> None:
+    with serving(tmp_path, small=True) as app:
+        kernel, _ = app.new_page()
+        forked = psutil.Process(page_process(app, kernel))
+        nursery = forked.parent()
+        assert nursery is not None
+        assert "lepton_lab.app.nursery" in nursery.cmdline()
+        assert forked.cmdline() == nursery.cmdline()
+        nursery.kill()
+        until(lambda: not forked.is_running() or forked.status() == psutil.STATUS_ZOMBIE, "the end of the forked one")
+        kernel, _ = app.new_page()
+        assert "ipykernel_launcher" in psutil.Process(page_process(app, kernel)).cmdline()
+        assert app.stop() == 0
+        until(lambda: not app.remaining(), "the end of all processes")
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

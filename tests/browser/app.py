@@ -51,14 +51,13 @@ class RunningApp:
 
     def kernels(self) -> list[int]:
         """The processes of its kernels, zombies included."""
-        found = []
-        for child in self.processes():
-            with contextlib.suppress(psutil.Error):
-                if child.ppid() == self.process.pid and (
-                    child.status() == psutil.STATUS_ZOMBIE or "ipykernel_launcher" in " ".join(child.cmdline())
-                ):
-                    found.append(child.pid)
-        return sorted(found)
+        alive = {child.pid for child in self.processes() if child.is_running()}
+        return sorted(alive & set(self.kernel_ids()))
+
+    def kernel_ids(self) -> dict[int, str]:
+        """The kernels that there have been, by their processes."""
+        said = (self.workspace / "app.log").read_text()
+        return {int(pid): kernel for kernel, pid in re.findall(r"Kernel ([\w-]+) is process (\d+)", said)}
 
     def processes(self) -> list[psutil.Process]:
         """All processes that it has started, those that have left it included; also those that have ended since."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 
+from lepton_lab.app import nursery
 from lepton_lab.app.server import Options, serve
 from lepton_lab.commands.app import size
 
@@ -58,7 +59,8 @@ def main() -> None:
                 notebook=notebook,
                 left_s=options.left,
                 never_came_s=options.never_came,
-            )
+            ),
+            nursery.start(options.workspace, ("anywidget",)),
         )
 
 

@@ -45,6 +45,13 @@ def test_every_widget_has_its_bundle(wheel: zipfile.ZipFile) -> None:
     assert WIDGETS
 
 
+def test_what_the_app_serves_is_in_it(wheel: zipfile.ZipFile) -> None:
+    template = {f"template/{path.name}" for path in (ROOT / "lepton_lab" / "app" / "template").iterdir()}
+    inside = {n.removeprefix("lepton_lab/app/") for n in wheel.namelist()}
+    assert template | {"app.ipynb"} <= inside
+    assert len(template) > 3
+
+
 def test_no_source_of_the_front_end_is_in_it(wheel: zipfile.ZipFile) -> None:
     assert [n for n in wheel.namelist() if "frontend" in n or "node_modules" in n] == []
 
