@@ -92,7 +92,7 @@ def drawing(shapes: NetworkShapes) -> list[dict[str, Any]]:
         size = _size(row.output.shape)
         kind = {"Residual": "skip", "Repeat": "skip", "LSTM": "read"}.get(row.kind, "layer")
         before = blocks[-1]
-        if kind == "layer" and "Pool" in row.kind and before["kind"] != "input":
+        if kind == "layer" and "Pool" in row.kind and before["kind"] == "layer":
             before.update(size)  # a map that is made smaller is drawn once
             continue
         blocks.append({**size, "kind": kind})

@@ -142,7 +142,7 @@ function Rename({ project, onDone }: { project: Project; onDone: (words: string)
       <Button kind="primary" label={t.save} onClick={() => void save()} />
       {wrong && (
         <span id={why} class="ll-why" role="alert">
-          {[wrong.title, wrong.fix].filter(Boolean).join(". ")}
+          {[wrong.title.charAt(0).toUpperCase() + wrong.title.slice(1), wrong.fix].filter(Boolean).join(". ")}.
         </span>
       )}
     </form>
