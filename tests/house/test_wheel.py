@@ -66,6 +66,8 @@ def test_bundles_are_small_and_need_nothing_else(wheel: zipfile.ZipFile, name: s
 
 def test_python_and_front_end_pair_by_name() -> None:
     python = {p.stem for p in FRONTEND.parent.glob("*.py")}
+    for page in (FRONTEND.parents[1] / "app").glob("*.py"):
+        python |= set(re.findall(r'^ {4}_bundle\b.* = "(\w+)"', page.read_text(), re.MULTILINE))
     assert [name for name in WIDGETS if name not in python] == []
 
 
