@@ -139,6 +139,7 @@ function App() {
   }
   const { look, problem } = page;
   const how = look ? look.reading : page.asked ? { ...page.asked, text: true, chosen: given(page.asked) } : null;
+  const howRead = how?.text && <HowRead found={how} chosen={how.chosen} busy={busy} onChange={(what, column, value) => void change(what, column, value)} />;
   return (
     <main class={over ? "ll-app ll-wide tb over" : "ll-app ll-wide tb"} aria-busy={!!busy} {...drop}>
       <header class="tb-head">
@@ -161,7 +162,7 @@ function App() {
         )}
         {look && <Button icon="upload" label={t.another} onClick={() => void order("another")} />}
       </header>
-      {how?.text && (reading || !look) && <HowRead found={how} chosen={how.chosen} busy={busy} onChange={(what, column, value) => void change(what, column, value)} />}
+      {look && reading && howRead}
       {strip}
       {sending && <Bring largest={largest} paste={false} sending={sending} onFiles={() => undefined} onPaste={setPaste} />}
       <p class="ll-sr" role="status">
@@ -182,6 +183,7 @@ function App() {
           }
         />
       )}
+      {problem && howRead}
       {problem && !sending && (
         <div class="tb-start">
           <Bring largest={largest} paste={paste} sending={null} onFiles={(files) => void bring(files)} onPaste={setPaste} />

@@ -1,5 +1,5 @@
 // What will be predicted and with which rows, and the one button that goes on.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Button, Select, Slider, TextField } from "../lib/controls";
 import { count, percent } from "../lib/format";
 import { app_table as t } from "../strings/en/app_table";
@@ -18,6 +18,9 @@ const PARTS = ["train", "valid", "test"] as const;
 export function Side({ look, title, busy, onChange, onUse }: SideProps) {
   const [more, setMore] = useState(false);
   const { task, split } = look;
+  const [wanted, setWanted] = useState<{ valid: number; test: number } | null>(null); // until the answer is there
+  const shares = wanted ?? split;
+  useEffect(() => setWanted(null), [look]);
   const most = Math.max(...task.kinds.map((kind) => kind.share), 1e-9);
   const total = Math.max(1, split.counts.train + split.counts.valid + split.counts.test);
   const choices = look.columns.filter((column) => !column.cannot);
@@ -83,12 +86,16 @@ export function Side({ look, title, busy, onChange, onUse }: SideProps) {
               <Slider
                 key={part}
                 label={t.share[part]}
-                value={split[part]}
+                value={shares[part]}
                 min={0.05}
                 max={0.4}
                 step={0.01}
                 format={(share) => percent(share, 0)}
-                onChange={(share) => onChange("split", "", splitAfter({ valid: split.valid, test: split.test }, part, share))}
+                onChange={(share) => {
+                  const next = splitAfter({ valid: shares.valid, test: shares.test }, part, share);
+                  setWanted(next);
+                  onChange("split", "", next);
+                }}
               />
             ))}
             {task.kind === "classification" && (
