@@ -8,7 +8,7 @@ import { useWidth } from "../lib/use_width";
 import { app_train as t } from "../strings/en/app_train";
 import { scaleOf } from "../training_monitor/curves";
 import type { RunData } from "../training_monitor/store";
-import { curves, formatOf, type View } from "./model";
+import { curves, formatOf, reach, type View } from "./model";
 
 const PERCENT = [0, 100] as const;
 const FROM_0 = [0, null] as const;
@@ -26,7 +26,9 @@ export function Chart({ main, other, view }: { main: RunData | null; other: RunD
   const format = useMemo(() => formatOf(column), [column]);
   const refs = useMemo(() => (guess === null || loss ? [] : [{ y: guess * scaleOf(column), text: t.guessing(scaleOf(column) === 100 ? percent(guess, guess < 0.995 && guess > 0.005 ? 0 : 1) : format(guess)) }]), [guess, column, loss]);
   const epochs = Math.max(main?.status?.epochs ?? 0, other?.status?.epochs ?? 0);
-  const limits = useMemo(() => [0, epochs || null] as const, [epochs]);
+  const seen = Math.max(0, ...[main, other].map((run) => run?.tables.steps.columns.get("epoch")?.at(-1) ?? 0));
+  const end = reach(epochs, seen);
+  const limits = useMemo(() => [0, end || null] as const, [end]);
   const [label, term] = loss ? [t.loss, t.lossTerm] : regression ? [t.off(target), t.offTerm] : [t.right, t.rightTerm];
   if (!view.chart) return null;
   return (

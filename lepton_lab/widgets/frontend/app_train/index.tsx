@@ -62,7 +62,7 @@ function App() {
         <Chart main={main} other={other} view={view} />
         {view.try ? <TryCard of={view.try} wish={wish} give={give} /> : view.hint && <HintCard hint={view.hint} wish={wish} give={give} canTry={!view.missing} />}
         <div class="at-pair at-o4">
-          {view.chart && (main || !view.missing) && <Mistakes version={view.mistakes ?? 0} run={main?.id ?? ""} regression={view.chart.regression} />}
+          {view.chart && (main || !view.missing) && <Mistakes version={view.mistakes ?? 0} run={main?.id ?? ""} regression={view.chart.regression} soon={!!status?.epoch} />}
           {view.network?.[0] && <Network of={view.network} status={status} noun={view.chart?.noun ?? ""} changed={view.changed ?? false} />}
         </div>
         {settings.optimizers && <MoreSettings settings={settings} />}

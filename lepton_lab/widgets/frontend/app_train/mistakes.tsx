@@ -25,7 +25,7 @@ interface Found {
   items: Item[];
 }
 
-export function Mistakes({ version, run, regression }: { version: number; run: string; regression: boolean }) {
+export function Mistakes({ version, run, regression, soon }: { version: number; run: string; regression: boolean; soon: boolean }) {
   const link = useLink();
   const [found, setFound] = useState<Found | null>(null);
   useEffect(() => {
@@ -49,7 +49,7 @@ export function Mistakes({ version, run, regression }: { version: number; run: s
   return (
     <section class="ll-box" aria-label={regression ? t.furthest : t.wrong}>
       <h2>{regression ? t.furthest : t.wrong}</h2>
-      <p class="at-sub">{!shown ? t.noMistakes : regression ? t.furthestOf(count, shown.of) : t.wrongOf(count, shown.wrong, shown.of)}</p>
+      <p class="at-sub">{!shown ? (soon ? t.lookingFor : t.noMistakes) : regression ? t.furthestOf(count, shown.of) : t.wrongOf(count, shown.wrong, shown.of)}</p>
       {shown && (
         <ul class={pictures ? "at-miss" : "at-rows"}>
           {shown.items.map((item) => (

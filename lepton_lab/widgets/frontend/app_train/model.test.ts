@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "../training_monitor/store";
-import { actions, round, share, time, type View } from "./model";
+import { actions, reach, round, share, time, type View } from "./model";
 
 const view: View = { missing: null, workspace: "w" };
 const status = (state: string, more: Partial<Status> = {}) => ({ state, epoch: 3, epochs: 20, step: 30, steps: 200, ...more }) as Status;
@@ -56,6 +56,11 @@ describe("progress", () => {
     expect(round(status("running"))).toBe(4);
     expect(round(status("running", { epoch: 20 }))).toBe(20);
     expect(round(status("stopped"))).toBe(3);
+  });
+
+  it("shows the beginning of a long training large, and all of it later", () => {
+    expect([reach(20, 0), reach(20, 3), reach(20, 20), reach(0, 7)]).toEqual([20, 20, 20, 7]);
+    expect(reach(500, 1)).toBeLessThan(20);
   });
 
   it("goes by steps, and by rounds where steps are not known", () => {

@@ -126,6 +126,13 @@ export interface Curves {
   fix: boolean;
 }
 
+/** How many rounds the axis shows: all, but the beginning of a long training is not squeezed into a corner. */
+export function reach(epochs: number, seen: number): number {
+  let end = Math.max(epochs, seen);
+  while (seen > 0 && end / 2 > 10 * seen) end /= 2;
+  return end;
+}
+
 const SMOOTHING = 0.6;
 
 export function formatOf(column: string): (y: number) => string {

@@ -71,6 +71,7 @@ export const app_train = {
   is: "is",
   mistake: (said: string, right: string) => `Said ${said}, is ${right}`,
   tryMistake: (said: string, right: string) => `Said ${said}, is ${right}. Open in Try it`,
+  lookingFor: "Looking for them …",
   noMistakes: "They appear after the first round.",
 
   network: "This network",
