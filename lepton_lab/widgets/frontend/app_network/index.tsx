@@ -167,4 +167,4 @@ function Card({ template, onPick }: { template: Template; onPick: (size: string)
   );
 }
 
-export default widget(App, "app_network", appCss + css);
+export default widget(App, "app_network", css, appCss);

@@ -212,4 +212,4 @@ function App() {
 
 const given = (asked: NonNullable<Page["asked"]>) => (Object.keys(asked) as (keyof typeof asked)[]).filter((name) => asked[name] !== null);
 
-export default widget(App, "app_table", appCss + css);
+export default widget(App, "app_table", css, appCss);
