@@ -106,7 +106,7 @@ def _digits() -> Example:
     counts = _mnist_counts()
     name, options = ("mnist", {"valid": 5000}) if counts else ("mnist-sample", {})
     train, test = counts or (2400, 600)
-    epochs, batch = (5, 64) if counts else (12, 32)
+    epochs, batch = (4, 64) if counts else (12, 32)
     layers = [
         Conv2d(out_channels=8, kernel_size=3, padding="same", activation="relu"),
         MaxPool2d(kernel_size=2),

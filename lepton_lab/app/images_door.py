@@ -29,7 +29,6 @@ from lepton_lab.app.visit import Visit
 from lepton_lab.data.images import load_images
 from lepton_lab.data.images_decode import ImageFormat, decode
 from lepton_lab.data.images_reader import LoadingCancelledError, Watch
-from lepton_lab.data.images_source import open_source
 from lepton_lab.errors import DataError, UnknownNameError
 from lepton_lab.widgets._base import Reply, Widget, command
 
@@ -193,15 +192,11 @@ class ImagesDoor(Widget):
         files = [f for f in files if f not in bad]
         some = files[max(0, first) : max(0, first) + min(count, _MOST_THUMBS)]
         pixels = np.full((len(some), *_THUMB.shape), 128, np.uint8)
-        source = open_source(look.path)
-        try:
-            for i, file in enumerate(some):
-                try:
-                    pixels[i] = decode(source.read(file), _THUMB)
-                except (DataError, OSError):
-                    continue
-        finally:
-            source.close()
+        for i, file in enumerate(some):
+            try:
+                pixels[i] = decode(look.source.read(file), _THUMB)
+            except (DataError, OSError):
+                continue
         gone = set(plan.gone)
         said = {"files": some, "gone": [f in gone for f in some], "total": len(files)}
         return Reply(said, [np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))])
@@ -248,8 +243,15 @@ class ImagesDoor(Widget):
         """Ends what goes on."""
         self._end()
         self._cancel.set()
+        with self._lock:
+            self._forget()
 
     # within
+
+    def _forget(self) -> None:
+        if self._look is not None:
+            self._look.source.close()
+        self._look, self._plan, self._damaged = None, Plan(), {}
 
     def _changed(self, what: str) -> None:
         """Shows the upload that the address names."""
@@ -261,7 +263,7 @@ class ImagesDoor(Widget):
                 return
             self._cancel.set()
             cancel = self._cancel = threading.Event()
-            self._look, self._plan, self._damaged = None, Plan(), {}
+            self._forget()
             self.stage = "looking" if upload else "empty"  # first: a review without what was found cannot be drawn
             self.upload, self.found, self.trouble, self.progress = upload, {}, {}, {}
         if upload:
@@ -273,10 +275,12 @@ class ImagesDoor(Widget):
         try:
             look = look_at(folder_of(self.visit.workspace, upload), watch)
             if not look.files:
+                look.source.close()
                 kinds = sorted({name.rpartition(".")[2].lower() for name, _ in look.others})
                 raise DataError("there are no images", received=", ".join(kinds[:5]) or "an empty folder")
             with self._lock:
                 if cancel.is_set():
+                    look.source.close()
                     return
                 self._look = look
                 kept = Plan.load(self.visit.workspace.folder, upload)

@@ -38,9 +38,11 @@ class Look:
         sizes: Height, width and whether it is grey, of every image whose header can be read.
         unreadable: Why an image cannot be read, by its path.
         twice: Images that are the same file, those after the first of each, by the first one.
+        source: Reads the files, from any thread; to be closed by who looks no more.
     """
 
     path: Path
+    source: ImageSource
     files: list[str] = field(default_factory=list)
     folders: dict[str, list[str]] = field(default_factory=dict)
     loose: list[str] = field(default_factory=list)
@@ -86,7 +88,7 @@ def find_root(folder: Path) -> Path:
 
 
 def look_at(folder: Path, watch: Watch) -> Look:
-    """Looks at an upload: names, headers and copies; no image is decoded.
+    """Looks at an upload: names, headers and copies; no image is decoded. Its source stays open.
 
     Args:
         folder: Where the upload lies.
@@ -97,16 +99,18 @@ def look_at(folder: Path, watch: Watch) -> Look:
         UnsafeDataError: It is a dangerous zip.
         LoadingCancelledError: The watch said so.
     """
-    look = Look(find_root(folder))
-    source = open_source(look.path)
+    path = find_root(folder)
+    source = open_source(path)
+    look = Look(path, source)
     try:
         _names(look, source)
         found, failed = inspect_files(source, look.files, MAX_PIXELS, watch)
         look.sizes = {look.files[i]: size for i, size in sorted(found.items())}
         look.unreadable = {look.files[i]: why for i, why in sorted(failed.items())}
         look.twice = _copies(source, [name for name in look.files if name in look.sizes])
-    finally:
+    except BaseException:
         source.close()
+        raise
     return look
 
 
@@ -119,21 +123,17 @@ def check_pixels(look: Look, watch: Watch) -> dict[str, str]:
     Raises:
         LoadingCancelledError: The watch said so.
     """
-    source = open_source(look.path)
     names = list(look.sizes)
     bad: dict[str, str] = {}
     quiet = Watch(None, watch.cancel)
-    try:
-        for start in range(0, len(names), _CHUNK):
-            some = names[start : start + _CHUNK]
-            pixels, failed = decode_files(source, some, _CHECKED, quiet)
-            flat = pixels.reshape(len(some), -1)
-            blank = flat.min(axis=1) == flat.max(axis=1)
-            bad |= {some[i]: "blank" for i in range(len(some)) if blank[i] and look.sizes[some[i]][:2] != (1, 1)}
-            bad |= {some[i]: why for i, why in failed.items()}
-            watch.report(min(start + _CHUNK, len(names)), len(names))
-    finally:
-        source.close()
+    for start in range(0, len(names), _CHUNK):
+        some = names[start : start + _CHUNK]
+        pixels, failed = decode_files(look.source, some, _CHECKED, quiet)
+        flat = pixels.reshape(len(some), -1)
+        blank = flat.min(axis=1) == flat.max(axis=1)
+        bad |= {some[i]: "blank" for i in range(len(some)) if blank[i] and look.sizes[some[i]][:2] != (1, 1)}
+        bad |= {some[i]: why for i, why in failed.items()}
+        watch.report(min(start + _CHUNK, len(names)), len(names))
     return bad
 
 
