@@ -37,7 +37,7 @@ from lepton_lab.app import server_files as files, server_page as pages
 from lepton_lab.app.kernels import LEFT_S, NEVER_CAME_S, AppKernels, AppKernelSpecs, Page, Pool, pool_size
 from lepton_lab.app.kernels_fork import Nursery
 from lepton_lab.app.nursery import LOG
-from lepton_lab.app.server_runs import MARK, end_workers, go_on
+from lepton_lab.app.server_runs import MARK, end_processes, go_on
 from lepton_lab.app.uploads import Uploads
 from lepton_lab.errors import LeptonError
 from lepton_lab.workspace import Workspace
@@ -54,7 +54,8 @@ EXTENSIONS = ["@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab
 
 _KERNEL = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 _MESSAGE_BYTES = 64 << 20
-_CLOSES_S = 25.0
+_PING_MS = 20_000
+_CLOSES_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ class AppServer(Voila):
             "local_hostnames": ["localhost"],
             "headers": {"Content-Security-Policy": pages.POLICY, "Referrer-Policy": "same-origin"},
             "login_url": self.base_url + "lepton/login",
+            "ws_ping_interval": _PING_MS,
+            "ws_ping_timeout": _PING_MS,
             "websocket_max_message_size": _MESSAGE_BYTES,
             "xsrf_cookie_kwargs": {"samesite": "Lax"},
             "log_function": lambda handler: None,
@@ -244,7 +247,8 @@ class AppServer(Voila):
             self.kernel_manager.kill(kernel_id)
 
     async def _ended(self) -> None:
-        await asyncio.gather(self.pool.close(), end_workers(self.workspace, self.mark))
+        await self.pool.close()
+        await end_processes(self.workspace, self.mark)
 
     def _listen(self) -> HTTPServer:
         for port in range(self.options.port, min(self.options.port + PORTS, 65536)):

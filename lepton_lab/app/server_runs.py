@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import psutil
 
 from lepton_lab.training.status import RunState
-from lepton_lab.workspace.launch import ensure_worker, live_workers
+from lepton_lab.workspace.launch import ensure_worker
 from lepton_lab.workspace.rows import run_row, shown_status, update_run
 
 if TYPE_CHECKING:
     from lepton_lab.workspace import Workspace
 
-__all__ = ["MARK", "end_workers", "go_on"]
+__all__ = ["MARK", "end_processes", "go_on"]
 
 MARK = "LEPTON_APP"
 """Environment variable that says which server a kernel or a worker belongs to; a worker of a notebook has none."""
@@ -34,8 +35,8 @@ def go_on(workspace: Workspace) -> bool:
     return False
 
 
-async def end_workers(workspace: Workspace, mark: str) -> int:
-    """Ends the workers that belong to a server; returns how many runs were interrupted by that.
+async def end_processes(workspace: Workspace, mark: str) -> int:
+    """Ends the worker and all helpers that belong to a server; returns how many runs were interrupted by that.
 
     A worker that is asked to end writes a checkpoint of each run and calls it stopped. Nobody stopped it, so it is put
     down as interrupted instead, and goes on from there at the next start.
@@ -44,7 +45,12 @@ async def end_workers(workspace: Workspace, mark: str) -> int:
         workspace: Whose workers.
         mark: What the server wrote into the environment of everything that it started.
     """
-    found = [process for owner in live_workers(workspace) if (process := _marked(owner.pid, mark)) is not None]
+    marked = await asyncio.to_thread(_marked, mark)
+    found = [process for process in marked if _is_worker(process)]
+    others = [process for process in marked if process not in found]
+    for process in others:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     if not found:
         return 0
     pids = [process.pid for process in found]
@@ -67,9 +73,18 @@ async def end_workers(workspace: Workspace, mark: str) -> int:
     return len(live)
 
 
-def _marked(pid: int, mark: str) -> psutil.Process | None:
+def _marked(mark: str) -> list[psutil.Process]:
+    """All processes that come from a server, those as well that have left their parents."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):  # somebody else's, or gone
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
+
+
+def _is_worker(process: psutil.Process) -> bool:
     try:
-        process = psutil.Process(pid)
-        return process if process.environ().get(MARK) == mark and pid != os.getpid() else None
+        return "lepton_lab.commands.worker" in process.cmdline()
     except psutil.Error:
-        return None
+        return False

@@ -32,6 +32,7 @@ MAX_FILES = 200_000
 KEPT_S = 7 * 86400.0
 """An upload of which no project was made is kept so long, in seconds."""
 
+_HALF_S = 3600.0  # what is younger may come in through another server on the same workspace
 _HEADER_BYTES = 1 << 16
 _NAME_BYTES, _PATH_BYTES, _DEPTH = 255, 1024, 32
 _RESERVE_BYTES = 64 << 20
@@ -177,8 +178,9 @@ class Uploads:
             return []
         texts, now, gone = list(named), time.time(), []
         for folder in self.folder.iterdir():
-            half = folder.name.startswith(_COMING) and folder.name.removeprefix(_COMING) not in self._coming
-            old = _ID.fullmatch(folder.name) is not None and now - folder.stat().st_mtime > KEPT_S
+            age = now - folder.stat().st_mtime
+            half = folder.name.startswith(_COMING) and age > _HALF_S
+            old = _ID.fullmatch(folder.name) is not None and age > KEPT_S
             if half or (old and not any(folder.name in text for text in texts)):
                 shutil.rmtree(folder, ignore_errors=True)
                 gone.append(folder.name)

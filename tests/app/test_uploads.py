@@ -269,14 +269,20 @@ def test_too_many_files(tmp_path: Path) -> None:
 
 def test_what_nothing_was_made_of_goes_after_a_week(tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
-    names = {"old-used": KEPT_S + 60, "old-unused": KEPT_S + 60, "new-unused": 60.0, ".coming-aaaaaaaa": 5.0}
+    names = {
+        "old-used": KEPT_S + 60,
+        "old-unused": KEPT_S + 60,
+        "new-unused": 60.0,
+        ".coming-a": 9000.0,
+        ".coming-b": 5.0,
+    }
     for name, age in names.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "file").touch()
         os.utime(folder / name, (time.time() - age,) * 2)
     uploads = Uploads(folder, 1 << 20)
-    assert sorted(uploads.tidy(['{"folder": "/w/uploads/old-used/x"}'])) == [".coming-aaaaaaaa", "old-unused"]
-    assert sorted(p.name for p in folder.iterdir()) == ["new-unused", "old-used"]
+    assert sorted(uploads.tidy(['{"folder": "/w/uploads/old-used/x"}'])) == [".coming-a", "old-unused"]
+    assert sorted(p.name for p in folder.iterdir()) == [".coming-b", "new-unused", "old-used"]
     assert Uploads(tmp_path / "none", 1).tidy([]) == []
 
 
