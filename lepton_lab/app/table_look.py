@@ -86,14 +86,14 @@ class Look:
 
     def options(self) -> dict[str, Any]:
         """For `load_table`, which then loads what is seen here."""
-        c = self.choices
+        c, known = self.choices, {*self.used, self.target}
         given: dict[str, Any] = {
             "target": self.target,
             "task": c.task,
             "features": list(self.used),
-            "categorical": [n for n in c.words if n in self.used],
+            "categorical": [n for n in c.words if n in known],
             "numeric": list(c.numbers),
-            "join": {name: dict(pairs) for name, pairs in c.join.items() if name in self.used or name == self.target},
+            "join": {n: dict(pairs) for n, pairs in c.join.items() if n in known and _is_words(self.columns[n])},
             "mark_missing": [n for n in c.mark if n in self.used],
             "drop_duplicates": c.drop_duplicates or None,
             "min_class_rows": c.min_class_rows if self.classification and c.min_class_rows > 1 else None,

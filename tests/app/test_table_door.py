@@ -325,6 +325,21 @@ def test_mixed_columns_are_read_either_way(bring):
     assert column(page, "half")["missing"] == 80
 
 
+def test_what_is_predicted_can_be_read_as_words_and_joined(bring, visit):
+    kinds = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "n/k"]
+    rows = "".join(f"{i % 11 * 1.5},{kinds[i % 11]},{('Ja', 'ja', 'nein')[i % 3]}\n" for i in range(220))
+    view, page = bring("x,grade,answer\n" + rows)
+    page = press(view, next(w for w in page["look"]["warnings"] if w["code"] == "mixed"))
+    page = view.ok("change", do="target", column="grade")
+    assert {k["name"] for k in page["look"]["task"]["kinds"]} == {*kinds}
+    page = press(view, said(page, "spelt"))
+    page = view.ok("change", do="numbers", column="answer")  # of no use: none of its words is a number
+    view.ok("use")
+    assert set(visit.work.data.classes) == {*kinds}
+    assert sum(map(len, visit.work.data.splits.values())) == page["look"]["rows"] == 220
+    assert load_source(visit.work.data.source).fingerprint == visit.work.data.fingerprint
+
+
 def test_zero_bytes_are_taken_out_on_request(bring, visit):
     view, page = bring("x,w,y\n" + LINES.replace("x", "x\0", 3))
     assert "zero bytes" in page["problem"]["detail"]

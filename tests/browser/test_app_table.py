@@ -176,11 +176,11 @@ def test_a_file_that_is_no_table_is_told_where_it_was_brought(
 
 def test_a_file_chosen_on_the_start_page_arrives_here(visitor: Page, tmp_path: Path) -> None:
     page = visitor
-    page.get_by_role("link", name="Start").click()
-    page.get_by_label("Choose a table").set_input_files(passengers(tmp_path / "people.csv", 100))
+    page.get_by_role("link", name="Start", exact=True).click()
+    page.get_by_label("File: a table").set_input_files(passengers(tmp_path / "people.csv", 100))
     expect(page.get_by_role("heading", name="people.csv")).to_be_visible(timeout=WAIT)
     assert "#/new/table?upload=" in page.url
-    page.get_by_role("link", name="Start").click()
+    page.get_by_role("link", name="Start", exact=True).click()
     page.get_by_role("region", name="My table").get_by_role("button", name="Paste").click()
     expect(page.get_by_label("Cells of the table")).to_be_visible(timeout=WAIT)
 
