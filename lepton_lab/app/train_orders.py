@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.app.train_facts import best_by, facts_of
 from lepton_lab.app.train_settings import KEYS, augmented, read_changes
 from lepton_lab.app.train_worker import FIX, fork_in_worker, resume_in_worker, try_in_worker
 from lepton_lab.errors import StoreError, TrainingError
@@ -48,10 +47,7 @@ class Orders:
         work = self.visit.work
         if work is None:
             raise TrainingError("there is nothing to train", do="Open a project first")
-        keeps: dict[str, Any] = {} if work.settings.get("restore_best") is not None else {"restore_best": True}
-        if work.data is not None:
-            keeps["monitor"] = best_by(facts_of(work.data))
-        return str(self.visit.train(**keeps).id)
+        return str(self.visit.train().id)
 
     @command(background=True)
     def pause(self) -> None:

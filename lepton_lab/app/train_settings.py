@@ -31,7 +31,7 @@ def shown_settings(visit: Visit) -> dict[str, Any]:
     told = {name: known.get(name) for name in KEYS}
     told["restore_best"] = known.get("restore_best") is not False
     told["schedule"] = known.get("schedule") or "constant"
-    if told["lr"] is None and told["optimizer"] in OPTIMIZERS:
+    if told["lr"] is None and isinstance(told["optimizer"], str) and told["optimizer"] in OPTIMIZERS:
         told["lr"] = OPTIMIZERS[told["optimizer"]].lr
     data = work.data
     pictures = data is not None and facts_of(data).pictures

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from lepton_lab.app import words
+from lepton_lab.app.train_facts import best_by, facts_of
 from lepton_lab.data import DataBundle
 from lepton_lab.errors import LeptonError, UnknownNameError
 from lepton_lab.network import NetworkSpec
@@ -193,6 +194,8 @@ class Visit:
     def train(self, **settings: Any) -> Any:
         """Starts a run in the workspace's worker, shows it and returns it.
 
+        It ends with the weights of its best round, by what the train page shows of it.
+
         Raises:
             TrainingError: Data or network are missing, or a setting cannot be used.
             ShapeError: The network does not fit the data.
@@ -200,8 +203,11 @@ class Visit:
         with self._lock:
             if self.work is None:
                 return None
-            if settings:
-                self.work.change_settings(settings)
+            if self.work.settings.get("restore_best") is None:
+                settings.setdefault("restore_best", True)
+            if self.work.data is not None:
+                settings.setdefault("monitor", best_by(facts_of(self.work.data)))
+            self.work.change_settings(settings)
             run = self.work.start("worker")
         self._tell("run")
         if self.page != "train":

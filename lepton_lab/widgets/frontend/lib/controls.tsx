@@ -1,8 +1,9 @@
 // Controls that every view uses. A disabled one says why; labels are what tests and screen readers go by.
 import { type ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { common } from "../strings/en/common";
 import { Icon, type IconName } from "./icons";
+import { useId } from "./use_id";
 
 export { Icon, type IconName } from "./icons";
 

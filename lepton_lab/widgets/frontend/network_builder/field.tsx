@@ -1,9 +1,10 @@
 // One parameter as a control. What is typed is kept as it is typed, also where the kernel refuses it.
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon, Segmented, Switch } from "../lib/controls";
 import { network_builder as words } from "../strings/en/network_builder";
 import { useBuilder } from "./context";
 import { type Card, type Parameter, read, shown } from "./model";
+import { useId } from "../lib/use_id";
 
 export function Field({ card, parameter }: { card: Card; parameter: Parameter }) {
   const { edit } = useBuilder();
