@@ -1,5 +1,5 @@
 // The app's frame: header, the page that the address names, what is wrong. Synced: address, state, refs.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import appCss from "../lib/app.css";
 import { Button, Icon, Strip } from "../lib/controls";
 import { Embedded } from "../lib/embedded";
@@ -35,12 +35,17 @@ function Mark({ kind }: { kind: string }) {
 
 function Header({ state }: { state: State }) {
   const project = state.project;
+  const bar = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const here = bar.current?.querySelector<HTMLElement>("[aria-current]");
+    if (here) here.parentElement!.scrollLeft = here.offsetLeft - here.parentElement!.offsetLeft - 24; // a phone shows a part
+  }, [state.page]);
   return (
-    <header class="ll-top">
+    <header class="ll-top" ref={bar}>
       <Brand text={project?.title ?? t.brand} />
       {!project && <span class="ll-grow" />}
       {project ? (
-        <nav aria-label={t.steps}>
+        <nav aria-label={t.steps} class="steps">
           {STEPS.map((step) => (
             <a key={step} href={linkTo(step, state)} aria-current={state.page === step ? "step" : undefined}>
               {t.step[step]} <Mark kind={project.marks[step]} />
