@@ -79,11 +79,13 @@ class AppKernels(AsyncMappingKernelManager):
         left_s: A kernel whose page is gone ends after so long, in seconds.
         never_came_s: A kernel whose page never connected ends after so long, in seconds.
         nursery: The process from which kernels are forked; None where they are started as any other.
+        closing: Whether the server ends: pages wait for it then, instead of asking it for another kernel.
     """
 
     left_s = LEFT_S
     never_came_s = NEVER_CAME_S
     nursery: Nursery | None = None
+    closing = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -247,7 +249,7 @@ class Pool:
 
     async def close(self) -> None:
         """Ends every kernel, those of visitors as well."""
-        self._closed = True
+        self._closed = self.kernels.closing = True
         for task in [*self._tasks, *self._ready]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._ready, return_exceptions=True)

@@ -190,7 +190,8 @@ class Life(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def _gone(self) -> None:
         self._forget = None
         if self.ws_connection is not None:
-            self.write_message({"kernel": "gone"})
+            if not self.settings["kernel_manager"].closing:
+                self.write_message({"kernel": "gone"})
             self.close()
 
 
