@@ -39,7 +39,8 @@ lab: $(READY) frontend
 test: $(READY) frontend lint types
 	@$(BIN)/python tests/browser/install_chromium.py
 	$(BIN)/npm --prefix $(FRONTEND) test --silent
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(READY)
 	$(BIN)/ruff check .
