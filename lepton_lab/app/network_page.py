@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from typing import Any, ClassVar
@@ -12,7 +11,7 @@ import traitlets
 
 from lepton_lab.app import words_network as words
 from lepton_lab.app.network_offers import Offer, costs, drawing, offers
-from lepton_lab.app.network_speed import Speed
+from lepton_lab.app.network_speed import Speed, measure_beside
 from lepton_lab.app.visit import Visit
 from lepton_lab.data import DataBundle
 from lepton_lab.errors import SpecError, UnknownNameError
@@ -110,19 +109,17 @@ class NetworkPage(Widget):
         """Has the machine measured, where nobody did yet."""
         with self._lock:
             if self._speed is None and self._measuring is None:
-                folder = self.visit.workspace.folder
-                program = [sys.executable, "-m", "lepton_lab.app.network_speed", str(folder)]
-                quiet = subprocess.DEVNULL
-                self._measuring = subprocess.Popen(program, stdin=quiet, stdout=quiet, stderr=quiet)
+                self._measuring = measure_beside(self.visit.workspace.folder)
 
     def pulse(self) -> None:
         """Looks whether the machine was measured meanwhile."""
         now = time.monotonic()
         if self._speed is None and now - self._looked > _LOOK_S:
             self._looked = now
-            if self._measuring is not None and self._measuring.poll() is not None:
+            if self._measuring is None or self._measuring.poll() is not None:  # or another page had it measured
                 self._speed = Speed.read(self.visit.workspace.folder)
-                self._soon()
+                if self._speed is not None:
+                    self._soon()
 
     def released(self) -> None:
         """Closes the builder, and ends a measurement that is under way."""

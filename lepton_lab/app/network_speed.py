@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from lepton_lab.network import NetworkShapes, NetworkSpec, zoo
 
-__all__ = ["FILE", "Speed", "machine", "main", "measure"]
+__all__ = ["FILE", "Speed", "machine", "main", "measure", "measure_beside"]
 
 FILE = "speed.json"
 """Where a workspace keeps what was measured."""
@@ -172,6 +173,21 @@ def _step_seconds(network: NetworkSpec) -> float:
     return float(np.diff(times["time"]).min()) / _STEPS
 
 
+def measure_beside(folder: Path) -> subprocess.Popen[bytes] | None:
+    """Starts the process that measures for a workspace; None where one is at it already."""
+    if _is_locked(folder / f"{FILE}.lock"):
+        return None
+    program, quiet = [sys.executable, "-m", "lepton_lab.app.network_speed", str(folder)], subprocess.DEVNULL
+    return subprocess.Popen(program, stdin=quiet, stdout=quiet, stderr=quiet)
+
+
+def _is_locked(lock: Path) -> bool:
+    try:
+        return time.time() - lock.stat().st_mtime <= _STALE_S
+    except OSError:
+        return False  # nobody measures
+
+
 def main(arguments: list[str]) -> int:
     """Measures, quietly and after everybody else, and writes what it found into the folder that is named.
 
@@ -179,11 +195,8 @@ def main(arguments: list[str]) -> int:
     """
     folder = Path(arguments[0])
     lock = folder / f"{FILE}.lock"
-    try:
-        if time.time() - lock.stat().st_mtime > _STALE_S:
-            lock.unlink(missing_ok=True)
-    except OSError:
-        pass  # nobody measures
+    if not _is_locked(lock):
+        lock.unlink(missing_ok=True)
     try:
         lock.touch(exist_ok=False)
     except FileExistsError:

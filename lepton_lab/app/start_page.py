@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ import traitlets
 
 from lepton_lab.app import words_start as words
 from lepton_lab.app.examples import all_examples, example, picture
-from lepton_lab.app.network_speed import Speed
+from lepton_lab.app.network_speed import Speed, measure_beside
 from lepton_lab.app.visit import Visit
 from lepton_lab.app.work_rows import WorkList
 from lepton_lab.data.images_reader import core_count
@@ -96,9 +95,7 @@ class StartPage(Widget):
         """Has the machine measured, where nobody did yet: how long the examples take."""
         with self._lock:
             if self._speed is None and self._measuring is None:
-                program = [sys.executable, "-m", "lepton_lab.app.network_speed", str(self.visit.workspace.folder)]
-                quiet = subprocess.DEVNULL
-                self._measuring = subprocess.Popen(program, stdin=quiet, stdout=quiet, stderr=quiet)
+                self._measuring = measure_beside(self.visit.workspace.folder)
 
     def pulse(self) -> None:
         """Keeps the projects true while one of them trains, and takes over what was measured."""

@@ -246,6 +246,7 @@ def test_the_program_measures_once(tmp_path, monkeypatch, measured):
     lock = tmp_path / f"{network_speed.FILE}.lock"
     lock.touch()
     assert network_speed.main([str(tmp_path)]) == 0  # another process is at it
+    assert network_speed.measure_beside(tmp_path) is None
     assert not calls
     lock.unlink()
     assert network_speed.main([str(tmp_path)]) == 0

@@ -105,7 +105,7 @@ def test_times_come_from_what_the_workspace_measured(visit, wire, open_view, fas
         started.append(program)
         return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 
-    monkeypatch.setattr("lepton_lab.app.start_page.subprocess.Popen", _replaced(start))
+    monkeypatch.setattr("lepton_lab.app.network_speed.subprocess.Popen", _replaced(start))
     monkeypatch.setattr("lepton_lab.app.start_page._EVERY_S", 0.01)
     page = StartPage(visit)
     view = open_view(page)
