@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +18,10 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS, DOCS = ROOT / "tests" / "artefacts", ROOT / "docs" / "images"
 
 START_S = 60.0
 
@@ -152,6 +157,22 @@ def serving(
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def shot(page: Page, name: str, docs: str = "") -> None:
+    """Keeps a picture of the whole page among the artefacts.
+
+    Args:
+        page: The page.
+        name: The picture's name.
+        docs: Its name in `docs/images` too, where `LEPTON_PICTURES` is set.
+    """
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.wait_for_timeout(300)  # what was asked for last is drawn
+    path = ARTEFACTS / f"{name}.png"
+    page.screenshot(path=path, full_page=True)
+    if docs and os.environ.get("LEPTON_PICTURES"):
+        shutil.copy(path, DOCS / f"{docs}.png")
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,11 @@ import pytest
 
 from lepton_lab.workspace import Workspace
 from lepton_lab.workspace.launch import live_workers
-from tests.browser.app import app_server
+from tests.browser.app import ARTEFACTS, app_server
 from tests.browser.install_chromium import system_browser
 
-__all__ = ["app_server"]
+__all__ = ["ARTEFACTS", "app_server"]
 
-ARTEFACTS = Path(__file__).resolve().parents[1] / "artefacts"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -13,7 +13,8 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Locator, Page
 
-from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.app import ARTEFACTS, DOCS
+from tests.browser.conftest import Lab
 
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;
@@ -21,7 +22,6 @@ READY = """() => {
     return session?.isReady && session.session?.kernel?.status === 'idle' && panel.content.model;
 }"""
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 AXE = Path(__file__).resolve().parents[2] / "lepton_lab/widgets/frontend/node_modules/axe-core/axe.min.js"
 

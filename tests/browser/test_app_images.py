@@ -10,8 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.app import RunningApp
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import RunningApp, shot
 
 WAIT = 60_000
 
@@ -57,14 +56,9 @@ def folder_of_everything(root: Path) -> Path:
     return root
 
 
-def shot(page: Page, name: str) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"app_{name}.png", full_page=True)
-
-
 def test_from_a_messy_folder_to_a_network_that_trains(visitor: Page, tmp_path: Path) -> None:
     page = visitor
-    shot(page, "start")
+    shot(page, "app-start", docs="app_start")
     folder = folder_of_everything(tmp_path / "fruit")
     page.get_by_label("Files: a folder of images").first.set_input_files(folder)
     expect(page.get_by_role("heading", name="Is this what you meant?")).to_be_visible(timeout=WAIT)
@@ -77,7 +71,7 @@ def test_from_a_messy_folder_to_a_network_that_trains(visitor: Page, tmp_path: P
         "1 file is not used",
     ):
         expect(page.get_by_text(said).first).to_be_visible(timeout=WAIT)
-    shot(page, "images_review")
+    shot(page, "app-images-review")
     page.get_by_role("button", name="Do all of it").click()
     expect(page.get_by_text("one of each is kept")).to_be_visible(timeout=WAIT)
     expect(page.get_by_text("44 images in 2 classes.")).to_be_visible(timeout=WAIT)
@@ -91,7 +85,7 @@ def test_from_a_messy_folder_to_a_network_that_trains(visitor: Page, tmp_path: P
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.emulate_media(color_scheme="dark")
-    shot(page, "images_review_390_dark")
+    shot(page, "app-images-review-390-dark")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="Use these images").click()
     page.wait_for_url("**/#/p/*/train", timeout=WAIT)
@@ -134,7 +128,7 @@ def test_images_are_recorded_into_classes(visitor: Page) -> None:
     shelf.get_by_label("Delete image 5 of Class 1").click()
     expect(shelf.get_by_role("status")).to_have_text(f"{before - 1} images")
     page.get_by_label("Name of class 1").fill("still")
-    shot(page, "images_camera")
+    shot(page, "app-images-camera")
     use.click()
     expect(page.get_by_label("Name of the class still")).to_be_visible(timeout=WAIT)
     expect(page.get_by_role("button", name="Use these images")).to_be_enabled()

@@ -13,20 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from safetensors import safe_open
 
-from tests.browser.app import RunningApp, app_server
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import RunningApp, shot
 from tests.browser.test_try_it import bars, draw_three
-
-__all__ = ["app_server"]
 
 pytestmark = pytest.mark.browser
 WAIT = 60_000
-
-
-def shot(page: Page, name: str) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.wait_for_timeout(300)  # what was asked for last is drawn
-    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
 def step(page: Page, name: str) -> None:
@@ -68,7 +59,7 @@ def test_from_three_clicks_to_a_model_on_the_disk(
     expect(pane.get_by_label("Probability of each class").locator("li")).to_have_count(10, timeout=WAIT)
     expect(pane.get_by_text("live, step")).to_be_visible(timeout=WAIT)
     assert any(re.match(r"[1-9]", bar) for bar in bars(pane))
-    shot(page, "app-train-light")
+    shot(page, "app-train-light", docs="app")
 
     # a second browser on the same address sees the same run and steers it
     other = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
@@ -103,6 +94,7 @@ def test_from_three_clicks_to_a_model_on_the_disk(
     page.get_by_label("Make the file: Trained model").click()
     with page.expect_download(timeout=WAIT) as waiting:
         page.get_by_label(re.compile("Download Trained model")).click(timeout=WAIT)
+    shot(page, "app-take-away", docs="app_take_away")
     file = tmp_path / "model.zip"
     waiting.value.save_as(file)
     with zipfile.ZipFile(file) as archive:

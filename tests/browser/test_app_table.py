@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.app import RunningApp
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import RunningApp, shot
 from tests.browser.notebook import AXE
 
 pytestmark = pytest.mark.browser
@@ -59,12 +58,6 @@ def bring(page: Page, path: Path) -> None:
     expect(page.get_by_role("heading", name=path.name, level=1)).to_be_visible(timeout=WAIT)
 
 
-def shot(page: Page, name: str) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.wait_for_timeout(300)
-    page.screenshot(path=ARTEFACTS / f"app-table-{name}.png", full_page=True)
-
-
 def violations(page: Page) -> list[str]:
     page.evaluate(f"() => {{ {AXE.read_text()} }}")  # the page itself may run no inline script
     found: list[str] = page.evaluate(
@@ -88,7 +81,7 @@ def test_a_table_with_everything_wrong_becomes_a_network_that_trains(visitor: Pa
     expect(page.get_by_role("button", name="Predict Survived")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("boat gives the answer away")).to_be_visible()
     expect(page.get_by_role("checkbox", name="Learn from ship")).not_to_be_checked()
-    shot(page, "light")
+    shot(page, "app-table-light", docs="app_table")
     assert violations(page) == []
 
     # one click each, seen at once
@@ -167,7 +160,7 @@ def test_a_file_that_is_no_table_is_told_where_it_was_brought(
     expect(page.get_by_role("alert")).not_to_contain_text("Error")
     if name == "one.csv":
         expect(page.get_by_label("Columns are separated by")).to_be_visible()
-        shot(page, "problem")
+        shot(page, "app-table-problem")
         assert violations(page) == []
     bring(page, passengers(tmp_path / "good.csv", 100))
     expect(page.get_by_role("button", name="Use this table")).to_be_enabled()
@@ -208,7 +201,7 @@ def test_cells_are_pasted_on_a_phone_in_the_dark(browser: Browser, app_server: R
     expect(page.get_by_text("Predict one of 2 kinds: sauer or süß")).to_be_visible(timeout=WAIT)
     expect(page.get_by_role("button", name="Use this table")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    shot(page, "phone-dark")
+    shot(page, "app-table-phone-dark")
     assert violations(page) == []
     page.get_by_role("button", name="Use this table").tap()
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=WAIT)

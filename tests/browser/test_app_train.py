@@ -14,8 +14,7 @@ from lepton_lab import Linear, NetworkSpec, load_dataset
 from lepton_lab.app.visit import Visit
 from lepton_lab.training.trainer import Trainer
 from lepton_lab.workspace import Workspace
-from tests.browser.app import RunningApp, serving
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import RunningApp, serving, shot
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +90,7 @@ def test_training_outlives_reload_second_browser_and_its_own_process(
     expect(shown.get_by_text("digits it has never seen. Guessing would give 10.")).to_be_visible()
     expect(shown.get_by_role("region", name="Still gets wrong").get_by_role("img").first).to_be_visible()
     expect(shown.get_by_role("region", name="Correct answers (accuracy)").locator("canvas")).to_be_visible()
-    page.screenshot(path=ARTEFACTS / "app_train.png", full_page=True)
+    shot(page, "app-train")
 
     page.reload()
     expect(headline(shown)).to_have_text("Learning well")
@@ -107,7 +106,7 @@ def test_training_outlives_reload_second_browser_and_its_own_process(
     expect(headline(phone)).to_have_text("Learning well")
     expect(headline(shown)).to_have_text("Learning well")
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
-    other.screenshot(path=ARTEFACTS / "app_train_390.png", full_page=True)
+    shot(other, "app-train-390")
     context.close()
 
     workspace = Workspace(app.workspace)
@@ -135,7 +134,7 @@ def test_a_fix_is_tried_beside_compared_and_kept(
         timeout=120_000
     )
     expect(shown.get_by_text("with the fix", exact=True)).to_be_visible()
-    page.screenshot(path=ARTEFACTS / "app_train_fix.png", full_page=True)
+    shot(page, "app-train-fix")
     button(shown, "Keep it").click()
     expect(button(shown, "Keep it")).to_have_count(0)
     expect(headline(shown)).to_have_text("Finished")
@@ -151,7 +150,7 @@ def test_settings_are_changed_in_the_fold_and_survive_a_reload(
     rounds.press("Enter")
     shown.get_by_role("switch", name="Stop by itself (early stopping)").check()
     expect(shown.get_by_text(re.compile("Adam, 7 rounds"))).to_be_visible()
-    page.screenshot(path=ARTEFACTS / "app_train_settings.png", full_page=True)
+    shot(page, "app-train-settings")
     page.reload()
     expect(shown.get_by_text(re.compile("Adam, 7 rounds"))).to_be_visible()
     shown.get_by_text("More settings").click()

@@ -13,8 +13,7 @@ from lepton_lab.app import network_speed
 from lepton_lab.app.network_speed import Speed
 from lepton_lab.app.visit import Visit
 from lepton_lab.workspace import Workspace
-from tests.browser.app import RunningApp, serving
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import RunningApp, serving, shot
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +79,7 @@ def test_a_network_is_picked_taken_back_built_and_trained(page: Page, app: Runni
     builder.get_by_text("linear_1", exact=True).click()
     page.keyboard.press("Delete")
     expect(page.get_by_role("region", name="In use", exact=True)).to_contain_text("A network of your own")
-    page.screenshot(path=ARTEFACTS / "app-network.png", full_page=True)
+    shot(page, "app-network", docs="app_network")
     page.reload()  # what was entered is there again
     expect(page.get_by_role("region", name="In use", exact=True)).to_contain_text(
         "A network of your own", timeout=90_000
@@ -131,7 +130,7 @@ def test_two_trainings_are_compared_and_one_is_opened(page: Page, app: RunningAp
     star = table.get_by_role("button", name=re.compile("^Mark .* with a star")).first
     star.click()
     expect(table.get_by_role("button", name=re.compile("^Take the star off"))).to_have_count(1)
-    page.screenshot(path=ARTEFACTS / "app-work.png", full_page=True)
+    shot(page, "app-work")
     table.get_by_role("button", name=re.compile("^Open ")).last.click()
     expect(page).to_have_url(re.compile("/train$"))
 
@@ -143,6 +142,6 @@ def test_both_pages_fit_a_phone_in_the_dark(browser: Browser, app: RunningApp, p
     where = "work" if place == "work" else f"p/{project(app, 'Digits')}/network"
     visit_page(page, app, where, "My work" if place == "work" else "Network")
     expect(page.get_by_role("list", name="Projects").or_(page.get_by_role("radio").first)).to_be_visible()
-    page.screenshot(path=ARTEFACTS / f"app-{place}-390-dark.png", full_page=True)
+    shot(page, f"app-{place}-390-dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
