@@ -58,9 +58,11 @@ def train(blobs: DataBundle) -> Callable[..., object]:
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
     """No test leaves a run or a thread of ours behind."""
+    before = set(threading.enumerate())
     yield
     for run in active_runs():
         run.stop()
         run._done.wait(10)
-    left = [t.name for t in threading.enumerate() if t.name.startswith("lepton-") and not t.name.startswith("lepton-p")]
+    new = [t.name for t in threading.enumerate() if t not in before]
+    left = [name for name in new if name.startswith("lepton-") and not name.startswith("lepton-p")]
     assert not left, left
