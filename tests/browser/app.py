@@ -175,8 +175,8 @@ def shot(page: Page, name: str, docs: str = "") -> None:
         shutil.copy(path, DOCS / f"{docs}.png")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """The real app, one for all tests of a module."""
+    """The real app, one for all tests that need no workspace of their own."""
     with serving(tmp_path_factory.mktemp("app")) as app:
         yield app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from pathlib import Path
 
@@ -20,15 +19,9 @@ WAIT = 60_000
 
 
 def train_and_take(page: Page, target: Path) -> Path:
-    """From the train page on: trains for a round or more, stops, and fetches the model."""
+    """From the train page on: trains to the end, and fetches the model."""
     page.get_by_role("button", name="Train", exact=True).click(timeout=WAIT)
-    expect(page.get_by_text("best").first).to_be_visible(timeout=2 * WAIT)  # a round is done
-    heading = page.get_by_role("heading", level=1).first
-    stop = page.get_by_role("button", name="Stop and keep best")
-    expect(stop.or_(page.get_by_role("button", name="Train again"))).to_be_visible(timeout=WAIT)
-    if stop.is_visible() and stop.is_enabled():
-        stop.click()
-    expect(heading).to_have_text(re.compile("Stopped|Finished|Memorising"), timeout=2 * WAIT)
+    expect(page.get_by_role("button", name="Train again")).to_be_enabled(timeout=3 * WAIT)
     page.get_by_label("Steps of this project").get_by_role("link", name="Take away").click()
     with page.expect_download(timeout=2 * WAIT) as arrived:
         page.get_by_role("button", name="Make the file: Trained model").click(timeout=WAIT)
@@ -61,7 +54,7 @@ def test_mnist_in_a_zip(visitor: Page, shared_data: Path, tmp_path: Path, monkey
     for i in range(200):
         raw.append(tmp_path / f"test-{i}.png")
         Image.fromarray(x_test[i]).save(raw[-1])
-    assert np.mean(model.predict(raw).argmax(1) == y_test[:200]) > 0.3  # guessing gives 0.1
+    assert np.mean(model.predict(raw).argmax(1) == y_test[:200]) > 0.7  # guessing gives 0.1
 
 
 def test_cifar_as_a_folder(visitor: Page, shared_data: Path, tmp_path: Path) -> None:

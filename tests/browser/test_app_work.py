@@ -123,6 +123,7 @@ def test_two_trainings_are_compared_and_one_is_opened(page: Page, app: RunningAp
     visit_page(page, app, "work", "My work")
     page.get_by_role("button", name=re.compile("^Show the trainings of (Flowers|Irises)")).click()
     table = page.get_by_role("table", name=re.compile("^Trainings of"))
+    expect(table.get_by_role("checkbox")).to_have_count(2)
     for tick in table.get_by_role("checkbox").all():
         tick.check()
     compared = page.get_by_role("region", name=re.compile("compared$"))

@@ -94,12 +94,25 @@ interface SliderProps {
   hideLabel?: boolean;
 }
 
+const SETTLES_MS = 3000;
+
 /** A slider; `onInput` while it moves, `onChange` when it is let go. */
 export function Slider(props: SliderProps) {
   const { log = false, format = String } = props;
   const to = (x: number) => (log ? Math.log10(Math.max(x, 1e-300)) : x);
   const from = (x: number) => (log ? 10 ** x : x);
+  // what was chosen stays until it comes back: answers to earlier key presses must not move the slider under the hand
   const [held, setHeld] = useState<number | null>(null);
+  const waiting = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const hold = (next: number, wait: boolean) => {
+    if (waiting.current) clearTimeout(waiting.current);
+    waiting.current = wait ? setTimeout(() => setHeld(null), SETTLES_MS) : null;
+    setHeld(next);
+  };
+  useEffect(() => {
+    if (held !== null && waiting.current && Math.abs(props.value - held) <= 1e-6 * Math.abs(held)) setHeld(null);
+  }, [props.value, held]);
+  useEffect(() => () => clearTimeout(waiting.current ?? undefined), []);
   const value = held ?? props.value;
   const [low, high] = [to(props.min), to(props.max)];
   const at = high > low ? (100 * (Math.min(high, Math.max(low, to(value))) - low)) / (high - low) : 0;
@@ -125,12 +138,13 @@ export function Slider(props: SliderProps) {
         style={{ "--at": `${at}%` }}
         onInput={(event) => {
           const next = from(Number(event.currentTarget.value));
-          setHeld(next);
+          hold(next, false);
           props.onInput?.(next);
         }}
         onChange={(event) => {
-          setHeld(null);
-          props.onChange?.(from(Number(event.currentTarget.value)));
+          const next = from(Number(event.currentTarget.value));
+          hold(next, true);
+          props.onChange?.(next);
         }}
       />
     </div>
