@@ -190,6 +190,9 @@ class AppServer(Voila):
             finally:
                 if kernels is not None:
                     kernels.close()
+                # what was still to be sent to a kernel that was broken off at its start would be waited for, for ever
+                if (manager := getattr(self, "kernel_manager", None)) is not None:
+                    manager.context.destroy(linger=0)
 
     async def _serve(self, log: IO[bytes], nursery: Nursery | None) -> None:
         stop = _stop_event()

@@ -18,6 +18,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from lepton_lab.app.kernels import REFILL_S
 from lepton_lab.app.nursery import FORKS
 from tests.browser.app import RunningApp, serving
 
@@ -288,6 +289,14 @@ def test_a_dropped_connection_that_comes_back_keeps_its_kernel(app: RunningApp) 
             answer(connection, "comm_info_reply", send(connection, "comm_info_request", {}))
     assert psutil.pid_exists(pid)
     app.ask("POST", f"/lepton/goodbye/{kernel}")
+
+
+@pytest.mark.parametrize("late", [0.05, 0.25, 0.5])
+def test_it_ends_while_a_kernel_is_just_starting(tmp_path: Path, late: float) -> None:
+    with serving(tmp_path, small=True) as app:
+        app.new_page()
+        time.sleep(REFILL_S + late)  # the pool is being filled again
+        assert app.stop(30) == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
