@@ -12,7 +12,7 @@ import traitlets
 
 from lepton_lab.errors import UnknownNameError
 from lepton_lab.widgets._bundles import bundle, loader
-from lepton_lab.widgets._orders import Desk, Reply, collect, command, failure
+from lepton_lab.widgets._orders import RESERVED, Desk, Reply, collect, command, failure
 from lepton_lab.widgets._still import Still
 from lepton_lab.widgets._views import Views, pump
 
@@ -91,6 +91,8 @@ class Widget(anywidget.AnyWidget):
             content: Plain JSON data.
             buffers: Arrays or bytes; an array is sent as it lies in memory.
         """
+        if kind in RESERVED:
+            raise ValueError(f"{kind!r} is what answers to orders are called; give the message another kind")
         with self._push_lock:
             self._pushed += 1
             self._deliver({**(content or {}), "kind": kind, "number": self._pushed}, buffers)

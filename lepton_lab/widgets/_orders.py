@@ -13,9 +13,12 @@ from typing import Any, TypeVar, overload
 
 from lepton_lab.errors import LeptonError, UnknownNameError
 
-__all__ = ["Desk", "Reply", "collect", "command", "failure"]
+__all__ = ["RESERVED", "Desk", "Reply", "collect", "command", "failure"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+RESERVED = ("ack", "answer")
+"""Kinds of message that answer one order; no other message may be called so."""
 
 _KEPT = 256  # answers that are remembered, for orders that are sent again, after a night with the lid closed too
 _KEPT_S = 60.0  # those with arrays: such an order asks for something and does no harm the second time

@@ -263,7 +263,7 @@ class TryIt(Widget):
             found = present.renew(asked.x)
             if self._asked is asked:
                 reply = self._reply(asked, found.numpy(), present.origin, again=True)
-                self.push("answer", reply.result, reply.buffers)
+                self.push("guess", reply.result, reply.buffers)
         except Exception as error:  # whoever looks must read it
             self.show_error(error)
             self._next = time.monotonic() + 20 * PERIOD_S

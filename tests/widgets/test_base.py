@@ -236,3 +236,11 @@ def test_a_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
 def test_an_order_cannot_hide_what_every_widget_has(name):
     with pytest.raises(TypeError, match=name):
         type("Bad", (Widget,), {name: command(lambda self: None)})
+
+
+@pytest.mark.parametrize("kind", ["ack", "answer"])
+def test_a_message_cannot_be_taken_for_the_answer_to_an_order(wire, kind):
+    widget = Probe()
+    with pytest.raises(ValueError, match=kind):
+        widget.push(kind)
+    widget.close()

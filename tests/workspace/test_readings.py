@@ -17,6 +17,7 @@ from lepton_lab.probes.log import Column, Measurement
 from lepton_lab.training import LambdaCallback, Slots, Trainer
 from lepton_lab.workspace import Feed, Workspace, schema
 from tests.workspace import processes
+from tests.workspace.trains import written
 
 NORM = Column("grad_norm", ("a", "b"), "norm", (2,))
 HIST = Column("grad_hist", ("a",), "share", (1, 3), (0.0, 1.0, 2.0, float("inf")))
@@ -31,9 +32,9 @@ def network():
     return ll.NetworkSpec([ll.Linear(8, activation="relu"), ll.Linear(3)], input_shape=(6,))
 
 
-def train(workspace, epochs=2, **options):
+def train(workspace, epochs=2, callbacks=(), **options):
     options = {"probes": "standard", "probe_budget": None, **options}
-    trainer = Trainer(network(), compile=False, threads=1, **options)
+    trainer = Trainer(network(), compile=False, threads=1, callbacks=callbacks, **options)
     return trainer.start(data(), epochs, 20, recorder=workspace.recorder(), slots=Slots(1))
 
 
@@ -145,7 +146,9 @@ def test_another_process_sees_readings_while_the_run_trains(workspace):
 
 
 def test_a_resumed_run_takes_back_what_it_measures_anew(workspace):
-    run = train(workspace, epochs=4, probes=["grad_norm", FeatureMaps(schedule=every(3))])
+    run = train(
+        workspace, epochs=4, callbacks=[written(workspace.folder)], probes=["grad_norm", FeatureMaps(schedule=every(3))]
+    )
     run.wait()
     with workspace.database.write() as connection:  # as a killed process leaves it: the last rows were never written
         connection.execute("UPDATE runs SET state = 'stopped' WHERE id = ?", (run.id,))

@@ -10,7 +10,6 @@ import pytest
 
 from lepton_lab.data import from_arrays
 from lepton_lab.errors import CheckpointError, DataError, StoreError, TrainingError
-from lepton_lab.training.callbacks import LambdaCallback
 from lepton_lab.training.status import RunState
 from lepton_lab.workspace import Feed, StoreRecorder, connect, rows
 from tests.workspace import processes, trains
@@ -131,15 +130,8 @@ def test_weights_are_found_again(workspace):
 
 
 def test_a_fork_begins_where_its_parent_was(workspace, monkeypatch):
-    def written(epoch, logs):
-        """Waits for the checkpoint of the epoch before: two short epochs may share one."""
-        end = time.monotonic() + 30
-        while epoch and not list(workspace.folder.glob("runs/*/checkpoints/step-*.json")):
-            assert time.monotonic() < end
-            time.sleep(0.01)
-
     trainer = trains.trainer()
-    trainer.callbacks = [LambdaCallback(on_epoch_begin=written)]
+    trainer.callbacks = [trains.written(workspace.folder)]
     trainer.start(trains.digits(), 2, 64, recorder=StoreRecorder(workspace), name="real").wait()
     stored = workspace.open_run("real")
     fork = stored.fork(epochs=3, lr=0.5, name="bold").wait()

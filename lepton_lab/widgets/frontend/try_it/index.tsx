@@ -1,6 +1,6 @@
 // TryIt: a person asks the network with a sample of their own.
 //
-// Synced: run_id, mode, drawing, pen, tidy, values, text. Answers come with their order, and again as "answer" messages
+// Synced: run_id, mode, drawing, pen, tidy, values, text. Answers come with their order, and again as "guess" messages
 // when the network has learnt since; "state" says which weights answer, "changed" that another run does.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Empty, Segmented, Strip } from "../lib/controls";
@@ -55,7 +55,7 @@ function App() {
   });
   useMessages("missed", () => void load()); // the sheet stays as it is, and asks anew
   useMessages("state", ({ origin }: { origin: Origin }) => setState(origin));
-  useMessages("answer", (content, buffers) => {
+  useMessages("guess", (content, buffers) => {
     const [probs, origin] = [f32(buffers[0]!), content.origin as Origin];
     setAnswer((before) => (before && content.sample === before.sample && content.sample === newest.current ? { ...before, probs, origin } : before));
   });
