@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Page, expect
 
 from lepton_lab.workspace import Workspace
 from lepton_lab.workspace.launch import live_workers
@@ -160,3 +161,22 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         finally:
             process.terminate()
             process.wait(20)
+
+
+@pytest.fixture
+def patience() -> Iterator[None]:
+    """A busy machine takes its time."""
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture
+def errors(page: Page) -> Iterator[list[str]]:
+    """What went wrong in the page; must be empty at the end."""
+    found: list[str] = []
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    yield found
+    assert found == []

@@ -16,7 +16,7 @@ from lepton_lab.training.trainer import Trainer
 from lepton_lab.workspace import Workspace
 from tests.browser.app import RunningApp, serving, shot
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("patience")]
 
 WIDE = NetworkSpec([Linear(256, activation="relu"), Linear(256, activation="relu"), Linear(1)], input_shape=(10,))
 
@@ -43,25 +43,6 @@ def app(tmp_path_factory: pytest.TempPathFactory, projects: dict[str, str]) -> I
     workspace.close()
     with serving(folder) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """A busy machine takes its time."""
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.fixture
-def errors(page: Page) -> Iterator[list[str]]:
-    """What went wrong in the page; must be empty at the end."""
-    found: list[str] = []
-    page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    yield found
-    assert found == []
 
 
 def open_project(page: Page, app: RunningApp, project: str) -> Locator:

@@ -15,7 +15,7 @@ from lepton_lab.app.visit import Visit
 from lepton_lab.workspace import Workspace
 from tests.browser.app import RunningApp, serving, shot
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("patience")]
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +33,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     workspace.close()
     with serving(folder) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """A busy machine takes its time."""
-    expect.set_options(timeout=30_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.fixture
-def errors(page: Page) -> Iterator[list[str]]:
-    """What went wrong in the page; must be empty at the end."""
-    found: list[str] = []
-    page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    yield found
-    assert found == []
 
 
 def visit_page(page: Page, app: RunningApp, place: str, heading: str) -> None:
