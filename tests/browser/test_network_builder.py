@@ -145,13 +145,21 @@ def test_dragging_from_the_palette_within_and_into_a_block(notebook: Notebook, p
         expect(page.locator(".ll-nb-card")).to_have_count(number)
 
     def drag(source, goal, into: str) -> None:
-        box, there = source.bounding_box(), goal.bounding_box()
+        box = source.bounding_box()
         page.mouse.move(box["x"] + 6, box["y"] + box["height"] / 2)
         page.mouse.down()
         page.mouse.move(box["x"] + 16, box["y"] + box["height"] / 2 + 8, steps=4)
-        page.mouse.move(there["x"] + 60, there["y"] + 4)
-        page.mouse.move(there["x"] + 62, there["y"] + 6)
-        expect(page.locator(f".ll-nb-list[data-list='{into}'] > .sortable-ghost")).to_be_attached()
+        expect(page.locator(".ll-nb-flying")).to_be_attached()
+        ghost = page.locator(f".ll-nb-list[data-list='{into}'] > .sortable-ghost")
+        for turn in range(40):  # as a hand does: go on until the place opens, also where the list has moved meanwhile
+            there = goal.bounding_box()
+            page.mouse.move(there["x"] + 60 + turn % 3, there["y"] + 4 + turn % 2, steps=3)
+            try:
+                expect(ghost).to_be_attached(timeout=500)
+                break
+            except AssertionError:
+                continue
+        expect(ghost).to_be_attached(timeout=1)
         page.mouse.up()
 
     drag(card(page, "relu_1").locator(".ll-nb-grip"), page.get_by_label("Add into residual_1/body"), "residual_1/body")
