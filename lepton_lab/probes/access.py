@@ -16,7 +16,7 @@ from lepton_lab.data import DataBundle
 from lepton_lab.data.bundle import Split
 from lepton_lab.errors import DataError, TrainingError
 from lepton_lab.probes.layers import Layer, Layers, first_tensor, units_axis
-from lepton_lab.probes.quiet import evaluating, others_train, unchanged, undisturbed
+from lepton_lab.probes.quiet import evaluating, others_train, unchanged, uncompiled, undisturbed
 
 __all__ = ["Trains", "examine", "layers_of", "look", "prepare", "split_of"]
 
@@ -67,7 +67,7 @@ def examine(thing: nn.Module | Trains, function: Callable[[nn.Module], T]) -> T:
     """
     if isinstance(thing, nn.Module):
         module = _eager(thing)
-        with unchanged(module) if others_train() else undisturbed(module):
+        with unchanged(module) if others_train() else undisturbed(module), uncompiled(module):
             return function(module)
     if not hasattr(thing, "between_batches"):
         raise TrainingError("this has no weights to look at", expected="a run or a module", received=repr(type(thing)))
@@ -82,14 +82,14 @@ def examine(thing: nn.Module | Trains, function: Callable[[nn.Module], T]) -> T:
                 replica.possible, replica.module = False, None
         module = replica.module if replica.module is not None else source
         if replica.module is not None and replica.draws.get(_name(function)) is False:
-            with unchanged(module):
+            with unchanged(module), uncompiled(module):
                 return function(module)
         return thing.between_batches(lambda: _between(replica, module, function))
 
 
 def _between(replica: _Replica, module: nn.Module, function: Callable[[nn.Module], T]) -> T:
     """Calls `function` while nobody trains, and finds out whether it draws random numbers."""
-    with undisturbed(module):
+    with undisturbed(module), uncompiled(module):
         before = torch.get_rng_state()
         result = function(module)
         replica.draws[_name(function)] = not torch.equal(before, torch.get_rng_state())
@@ -139,7 +139,7 @@ def look(module: nn.Module, layers: Layers, x: Tensor, take: Callable[[Layer, Te
 
     handles = [layer.module.register_forward_hook(hook(layer)) for layer in layers.watched]
     try:
-        with evaluating(module):
+        with evaluating(module), uncompiled(module):
             return module(x)
     finally:
         for handle in handles:

@@ -99,7 +99,7 @@ class Layers:
         for path, part in module.named_modules():
             if path.startswith(compiled):
                 continue  # a hook in there would make torch compile again, to other code
-            if _is_watched(path, part) or f"{path}." in compiled:
+            if _is_watched(part) or f"{path}." in compiled:
                 limits = _limits_of(part)
                 label = path.replace(".", separator) or type(part).__name__
                 watched.append(Layer(path, label, part, limits, isinstance(part, _NEVER_NEGATIVE), len(watched)))
@@ -208,10 +208,8 @@ def units_axis(module: nn.Module, output: Tensor, before: int) -> int:
     return before if before == 1 else output.dim() - 1
 
 
-def _is_watched(path: str, part: nn.Module) -> bool:
+def _is_watched(part: nn.Module) -> bool:
     if isinstance(part, _PASSES_ON) or type(part).__name__ in _OWN or isinstance(part, nn.modules.loss._Loss):
-        return False
-    if path and part._compiled_call_impl is not None:
         return False
     if isinstance(part, nn.MultiheadAttention | nn.RNNBase):
         return True

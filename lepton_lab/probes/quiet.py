@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["evaluating", "others_train", "unchanged", "undisturbed"]
+__all__ = ["evaluating", "others_train", "unchanged", "uncompiled", "undisturbed"]
 
 
 @contextmanager
@@ -61,6 +61,28 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     with unchanged(module), torch.no_grad():
         module.eval()
         yield
+
+
+@contextmanager
+def uncompiled(module: nn.Module) -> Iterator[None]:
+    """Inside the block the module and its parts run as Python, without the code that torch compiled of them.
+
+    Hooks and batches of another size would make torch compile again, and then go on training with the new code, whose
+    last bits may differ. A copy's compiled parts would still read the weights of the module that it was copied from.
+    """
+    calls = [(m, m._compiled_call_impl) for m in module.modules() if m._compiled_call_impl is not None]
+    wrappers = [(m, m.forward) for m in module.modules() if type(m).__name__ == "OptimizedModule"]
+    try:
+        for m, _ in calls:
+            m._compiled_call_impl = None
+        for m, _ in wrappers:
+            m.forward = m._orig_mod.__call__
+        yield
+    finally:
+        for m, call in calls:
+            m._compiled_call_impl = call
+        for m, forward in wrappers:
+            m.forward = forward
 
 
 def others_train() -> bool:

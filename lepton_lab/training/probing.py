@@ -22,7 +22,7 @@ from torch.func import functional_call
 from lepton_lab.probes.base import Moment, Probe
 from lepton_lab.probes.layers import Layers
 from lepton_lab.probes.log import ProbeLog
-from lepton_lab.probes.quiet import undisturbed
+from lepton_lab.probes.quiet import uncompiled, undisturbed
 from lepton_lab.probes.schedules import NEVER, Place
 from lepton_lab.probes.session import Session, Watch
 from lepton_lab.training.optimizers import FusedOptimizer
@@ -207,7 +207,8 @@ class Probing:
         if self._eager is None:
             watch.__enter__()
             return _Taking(moment, watch, "update" in wants)
-        with undisturbed(session.layers.module), torch.no_grad(), watch, self._cast():
+        module = session.layers.module
+        with undisturbed(module), torch.no_grad(), watch, self._cast(), uncompiled(module):
             self._eager(x)
         moment.sums = watch.sums
         return _Taking(moment, None, "update" in wants)
@@ -319,7 +320,7 @@ class Probing:
 
     def _evaluate(self, batch: tuple[Tensor, Tensor], weights: dict[str, Tensor] | None) -> tuple[Tensor, Tensor]:
         forward, (x, y) = self.engine.head.forward, batch
-        with self._cast():
+        with self._cast(), uncompiled(forward):
             output = forward(x) if weights is None else functional_call(forward, weights, (x,))
             output = output.float() if self.engine.options.autocast is not None else output
             return self.engine.head.loss(output, y), output
@@ -407,8 +408,8 @@ class _Twin:
 
 
 def _eager_twin(forward: nn.Module) -> Callable[[Tensor], Any] | None:
-    """How to run a module that the user compiled without its compiled code; None where it is not compiled."""
+    """What to run beside the training where the user compiled the module, or parts in place; None where nothing is."""
     inner = getattr(forward, "_orig_mod", None)
     if isinstance(inner, nn.Module):
         return inner
-    return forward.forward if getattr(forward, "_compiled_call_impl", None) is not None else None
+    return forward if any(part._compiled_call_impl is not None for part in forward.modules()) else None
