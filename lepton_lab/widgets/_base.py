@@ -42,7 +42,8 @@ class Widget(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **keys: Any) -> None:
         super().__init_subclass__(**keys)
-        taken = sorted(name for name in collect(cls) if hasattr(Widget, name))
+        known = collect(Widget)
+        taken = sorted(name for name, made in collect(cls).items() if hasattr(Widget, name) and made != known.get(name))
         if taken:
             raise TypeError(
                 f"{cls.__name__}.{taken[0]} would hide a method of every widget; give the order another name"
@@ -100,6 +101,14 @@ class Widget(anywidget.AnyWidget):
     def show_error(self, error: BaseException) -> None:
         """Shows an error in every view, in plain words."""
         self.push("error", {"error": failure(error)})
+
+    @command
+    def set_synced(self, name: str, value: Any) -> None:
+        """Sets a trait that somebody changed in a view; a plain change would be lost with a broken connection."""
+        own = [known for known in self.traits(sync=True) if not known.startswith("_") and not hasattr(Widget, known)]
+        if name not in own:
+            raise UnknownNameError("trait", name, own)
+        setattr(self, name, value)
 
     def pulse(self) -> None:
         """Sends what is new. Called at most ten times a second, and only while somebody looks."""

@@ -34,6 +34,7 @@ while len(orders) < 2 and time.monotonic() < until:
 print("end")
 """
 RELOADS = 20
+ASLEEP_MS = 60_000
 
 CLICK_AT_ONCE = """labels => {
     const button = [...document.querySelectorAll('.monitor button')]
@@ -42,6 +43,12 @@ CLICK_AT_ONCE = """labels => {
     return button?.getAttribute('aria-label');
 }"""
 """Clicks the first of these controls that is there; looked for in every frame of the browser."""
+
+CHOOSE_AT_ONCE = """label => {
+    const button = document.querySelector(`.monitor button[aria-label="${label}"]`);
+    button?.click();
+    return !!button;
+}"""
 
 LAPTOP = """(() => {
     const Socket = window.WebSocket;
@@ -137,15 +144,34 @@ def test_no_order_is_lost_in_twenty_reloads_while_a_net_trains(page: Page, lab: 
     sound(notebook)
 
 
+def test_no_choice_is_lost_in_twenty_reloads_while_a_net_trains(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab)
+    saved(notebook)
+    lost = []
+    for number in range(RELOADS):
+        scale = ("log", "linear")[number % 2]
+        page.reload(wait_until="commit")
+        page.wait_for_function(CHOOSE_AT_ONCE, arg=f"Scale of the loss: {scale}", timeout=60_000)
+        notebook._ready()
+        page.wait_for_timeout(1000)
+        if notebook.execute("print(monitor.scale)").strip() != scale:
+            lost.append(number)
+    assert lost == []
+    sound(notebook)
+
+
 def test_a_sleeping_laptop_misses_nothing(page: Page, lab: Lab) -> None:
     page.add_init_script(LAPTOP)
     notebook = start(page, lab)
     notebook.execute("import threading\nthreading.Timer(4, run.pause).start()")
     before = steps(page)
     page.evaluate("() => laptop.sleep()")
-    page.wait_for_timeout(8_000)  # the run goes on, and is paused: after waking up there is nothing new to tell
+    page.evaluate(CHOOSE_AT_ONCE, "Scale of the loss: log")
+    page.wait_for_timeout(ASLEEP_MS)  # the run goes on, and is paused: after waking up there is nothing new to tell
     page.evaluate("() => laptop.wake()")
     reaches(page, "paused")
+    page.wait_for_timeout(5_000)  # an order that was lost is sent again after three seconds at most
+    assert notebook.execute("print(monitor.scale)").strip() == "log"
     assert int(drawn(notebook)) > before
     press(page, "Resume", "running")
     page.wait_for_function(FURTHER, arg=steps(page))

@@ -244,3 +244,23 @@ def test_a_message_cannot_be_taken_for_the_answer_to_an_order(wire, kind):
     with pytest.raises(ValueError, match=kind):
         widget.push(kind)
     widget.close()
+
+
+def test_a_choice_in_a_view_is_an_order_and_every_view_is_told(wire, open_view):
+    widget = Probe()
+    view = open_view(widget)
+    view.send("set_synced", order="once", name="note", value="seen")
+    view.send("set_synced", order="once", name="note", value="seen")
+    assert widget.note == "seen"
+    assert [state["note"] for state in wire.states if "note" in state] == ["seen"]
+    refused = view.call("set_synced", name="note", value=3).content
+    assert not refused["ok"]
+    assert "unicode" in refused["error"]["title"]
+    assert widget.note == "seen"
+
+
+@pytest.mark.parametrize("name", ["_esm", "_module", "layout", "comm", "calls", "nothing"])
+def test_only_what_a_view_may_choose_is_set(wire, open_view, name):
+    answer = open_view(Probe()).call("set_synced", name=name, value="x").content
+    assert not answer["ok"]
+    assert answer["error"]["type"] == "UnknownNameError"

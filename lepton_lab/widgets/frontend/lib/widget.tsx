@@ -5,6 +5,7 @@
 import { type ComponentType, createContext, render as draw } from "preact";
 import { useCallback, useContext, useEffect, useRef, useState } from "preact/hooks";
 import components from "./components.css";
+import { Choices } from "./choices";
 import { type Answer, type Failure, Link, type Model } from "./link";
 import tokens from "./tokens.css";
 import { Strip } from "./controls";
@@ -18,6 +19,7 @@ export interface Host {
 interface Frame {
   model: Model;
   link: Link;
+  choices: Choices;
   host: Host | undefined;
   el: HTMLElement;
   seen: Seen;
@@ -35,24 +37,21 @@ export const useLink = (): Link => useFrame().link;
 export const useHost = (): Host | undefined => useFrame().host;
 export const useRoot = (): HTMLElement => useFrame().el;
 
-/** A synced trait: its value, and a function that sets it here and in the kernel. */
+/** A synced trait: its value, and a function that sets it here and, surely, in the kernel. */
 export function useTrait<T>(name: string): [T, (value: T) => void] {
-  const { model } = useFrame();
-  const [value, setValue] = useState<T>(() => model.get(name) as T);
+  const { model, choices } = useFrame();
+  const [value, setValue] = useState<T>(() => choices.get(name) as T);
   useEffect(() => {
-    const changed = () => setValue(() => model.get(name) as T);
+    const changed = () => setValue(() => choices.get(name) as T);
     model.on(`change:${name}`, changed);
+    const off = choices.on((chosen) => chosen === name && changed());
     changed();
-    return () => model.off(`change:${name}`, changed);
-  }, [model, name]);
-  return [
-    value,
-    (next: T) => {
-      model.set(name, next);
-      model.save_changes();
-      setValue(() => next);
-    },
-  ];
+    return () => {
+      model.off(`change:${name}`, changed);
+      off();
+    };
+  }, [model, choices, name]);
+  return [value, (next: T) => choices.set(name, next)];
 }
 
 /** Calls `heard` for every message of a kind, always with the newest closure. */
@@ -213,7 +212,8 @@ export function widget(App: ComponentType, name: string, css: string, shared = "
       el.addEventListener("keydown", (event) => event.stopPropagation()); // else arrow keys would not move a slider
       const link = new Link(model);
       const seen = new Seen(link, el);
-      const frame: Frame = { model, link, host, el, seen };
+      const fail = (failure: unknown) => void el.dispatchEvent(new CustomEvent("ll-failure", { detail: failure }));
+      const frame: Frame = { model, link, choices: new Choices(link, fail), host, el, seen };
       draw(<Shell App={App} frame={frame} />, el);
       return () => {
         draw(null, el);
