@@ -26,6 +26,16 @@ from tests.browser.install_chromium import system_browser
 
 __all__ = ["ARTEFACTS", "app_server"]
 
+FULL_DATA = next(
+    (
+        folder
+        for folder in (os.environ.get("LEPTON_DATA"), Path(__file__).resolve().parents[3] / "shared" / "data")
+        if folder and (Path(folder) / "mnist").is_dir()
+    ),
+    None,
+)
+"""The folder with the full data sets; None where they are not here."""
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -139,6 +149,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "IPYTHONDIR": str(base / "ipython"),
         "LEPTON_WORKSPACE": str(base / "workspace"),
         "LEPTON_CACHE": str(base / "cache"),
+        **({"LEPTON_DATA": str(FULL_DATA)} if FULL_DATA else {}),
         "JUPYTER_TOKEN": token,
     }
     with log.open("wb") as output:
