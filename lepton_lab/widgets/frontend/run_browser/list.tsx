@@ -150,7 +150,11 @@ function Cell({ run, column }: { run: Run; column: string }) {
       );
     case "project":
     case "data":
-      return <>{run[column]}</>;
+      return (
+        <span class="rb-clip" title={run[column]}>
+          {run[column]}
+        </span>
+      );
     case "epoch":
       return <>{words.epochs(value, run.numbers.epochs ?? 0)}</>;
     case "lr":

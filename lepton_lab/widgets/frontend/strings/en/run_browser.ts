@@ -34,7 +34,7 @@ export const run_browser = {
     columns[name] ?? (name.startsWith("val_") ? `Valid. ${name.slice(4).replaceAll("_", " ")}` : name.replaceAll("_", " ")),
   state: (name: string) => states[name] ?? name,
   search: "Search runs",
-  searchHint: "Search: words, tag:…, state:…, project:…, data:…",
+  searchHint: "Words, tag:…, state:…, data:…",
   allStates: "all states",
   stateFilter: "State of the runs",
   allProjects: "all projects",
