@@ -15,9 +15,11 @@ from lepton_lab.errors import DataError, MissingExtraError, TrainingError, Unkno
 from lepton_lab.probes.access import Trains, examine, layers_of, look, prepare, split_of
 from lepton_lab.probes.layers import first_tensor
 
-__all__ = ["Boundary", "Embedding", "decision_boundary", "embedding"]
+__all__ = ["Boundary", "Embedding", "decision_boundary", "embedding", "hidden_of", "lay_out"]
 
 _METHODS = ("pca", "umap")
+_FEWEST, _FEW = 5, 30  # samples for UMAP at all, and for the spectral way to begin
+_EPOCHS_ON = 100  # of UMAP, from where an earlier map ended
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ class Embedding:
 
 
 def embedding(
-    run: nn.Module | Trains, split: Any = "valid", n: int = 1000, method: str = "pca", *, seed: int = 0
+    run: nn.Module | Trains,
+    split: Any = "valid",
+    n: int = 1000,
+    method: str = "pca",
+    *,
+    seed: int = 0,
+    start: NDArray[np.float32] | None = None,
 ) -> Embedding:
     """A map of samples by what reaches the last layer with parameters, with the weights of this moment.
 
@@ -50,16 +58,29 @@ def embedding(
         n: Samples at most; drawn at random, the same ones each time.
         method: "pca", or "umap" where umap-learn is installed.
         seed: Of the draw, and of UMAP.
+        start: Where UMAP begins (n, 2), such as the points of an earlier look at the same samples: so the map of a
+            network that learns moves, and does not jump. Ignored where the number of samples is another one.
 
     Raises:
         UnknownNameError: There is no such method.
         MissingExtraError: umap-learn is not installed.
-        DataError: There is no such split, or no sample in it.
+        DataError: There is no such split, no sample in it, too few for UMAP, or the network puts out NaN.
 
     Side effects: the name "test" counts as a look at the test set.
     """
     if method not in _METHODS:
         raise UnknownNameError("method", method, _METHODS)
+    hidden, targets, label = hidden_of(run, split, n, seed=seed)
+    points, explained = lay_out(hidden, method, seed=seed, start=start)
+    return Embedding(points, targets.numpy(), label, method, explained)
+
+
+def hidden_of(run: nn.Module | Trains, split: Any, n: int, *, seed: int = 0) -> tuple[Tensor, Tensor, str]:
+    """What of `n` samples reaches the last layer with parameters (n, D), their targets (n, …), and that layer.
+
+    Raises:
+        DataError: There is no such split, no sample in it, or the network puts out NaN.
+    """
     source = split_of(run, split)
     generator = torch.Generator().manual_seed(seed)
     batches = source.batches(256, shuffle=True, generator=generator) if hasattr(source, "batches") else source
@@ -81,11 +102,22 @@ def embedding(
         return torch.cat(inputs), torch.cat(targets), label
 
     hidden, targets, label = examine(run, work)
+    if not bool(hidden.isfinite().all()):
+        raise DataError(
+            f"what reaches {label!r} holds NaN or infinity",
+            expected="numbers, to lay samples out by them",
+            do="Ask the doctor where it began: lepton_lab.diagnose(run)",
+        )
+    return hidden, targets, label
+
+
+def lay_out(
+    hidden: Tensor, method: str, *, seed: int = 0, start: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Rows (n, D) as points of a plane (n, 2), and the share of the variance that each axis shows; see `embedding`."""
     if method == "umap":
-        points, explained = _umap(hidden, seed), np.full(2, np.nan, dtype=np.float32)
-    else:
-        points, explained = _pca(hidden)
-    return Embedding(points, targets.numpy(), label, method, explained)
+        return _umap(hidden, seed, start), np.full(2, np.nan, dtype=np.float32)
+    return _pca(hidden)
 
 
 @dataclass(frozen=True)
@@ -188,13 +220,26 @@ def _pca(hidden: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return points.float().numpy(), explained.float().numpy()
 
 
-def _umap(hidden: Tensor, seed: int) -> NDArray[np.float32]:
+def _umap(hidden: Tensor, seed: int, start: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """UMAP (McInnes, Healy and Melville 2018), one thread, so that a seed gives the same map."""
     try:
-        import umap  # type: ignore[import-not-found]
+        import umap
     except ImportError as error:
         raise MissingExtraError("umap-learn", "umap", "a map by UMAP") from error
-    found = umap.UMAP(n_components=2, random_state=seed).fit_transform(hidden.numpy())
-    return np.asarray(found, dtype=np.float32)
+    n = len(hidden)
+    if n < _FEWEST:
+        raise DataError("UMAP has too few samples", expected=f"at least {_FEWEST}", received=str(n), do='Use "pca"')
+    known = start is not None and start.shape == (n, 2)
+    init = np.asarray(start, dtype=np.float32) if known else "spectral" if n > _FEW else "random"
+    made = umap.UMAP(
+        n_components=2,
+        n_neighbors=min(15, n - 1),
+        random_state=seed,
+        n_jobs=1,
+        init=init,
+        n_epochs=_EPOCHS_ON if known else None,
+    )
+    return np.asarray(made.fit_transform(hidden.numpy()), dtype=np.float32)
 
 
 def _probabilities(output: Tensor, task: str) -> Tensor:

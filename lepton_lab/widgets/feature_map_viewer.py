@@ -15,7 +15,6 @@ from lepton_lab.data import DataBundle
 from lepton_lab.errors import DataError, LeptonError
 from lepton_lab.probes.layers import Layers
 from lepton_lab.probes.maps import top_samples
-from lepton_lab.probes.pictures import embedding
 from lepton_lab.widgets._base import Reply, Widget, command
 from lepton_lab.widgets.feature_map_viewer_maps import (
     Sight,
@@ -35,6 +34,7 @@ from lepton_lab.widgets.feature_map_viewer_pins import (
     picture_of,
     uploaded,
 )
+from lepton_lab.widgets.feature_map_viewer_samples import SamplesMap
 from lepton_lab.widgets.feature_map_viewer_source import Source
 from lepton_lab.widgets.feature_map_viewer_still import still_picture
 from lepton_lab.widgets.feature_map_viewer_time import Past
@@ -69,6 +69,7 @@ class FeatureMapViewer(Widget):
         layer: The layer that is opened; empty for none.
         unit: The unit whose filters and favourite samples are shown; -1 for none.
         at: The step that is looked at; -1 for now.
+        method: How samples are laid out in the map of samples: "pca", or "umap", which needs umap-learn.
         every_layer: Whether layers whose activation function follows at once are shown too.
     """
 
@@ -80,6 +81,7 @@ class FeatureMapViewer(Widget):
     layer = traitlets.Unicode().tag(sync=True)
     unit = traitlets.Int(-1).tag(sync=True)
     at = traitlets.Int(-1).tag(sync=True)
+    method = traitlets.Enum(["pca", "umap"], "pca").tag(sync=True)
     every_layer = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -98,6 +100,7 @@ class FeatureMapViewer(Widget):
         self._pool: tuple[Tensor, list[int], Any] | None = None
         self._films: dict[tuple[str, str, int, int], Any] = {}
         self._worker: ThreadPoolExecutor | None = None
+        self._samples = SamplesMap(self.push)
         self._busy = False
         self._seen_at: tuple[Any, ...] | None = None
         self._next = 0.0
@@ -234,20 +237,10 @@ class FeatureMapViewer(Widget):
             {"shape": list(weights.shape), "layer": owner, "largest": float(np.abs(weights).max(initial=0))}, [weights]
         )
 
-    @command(background=True)
-    def map_of_samples(self, count: int = 500) -> Reply:
-        """Samples as points by what reaches the last layer with parameters, turned into a plane by PCA."""
-        source = self._needed()
-        data = source.need_data()
-        split = data.valid if data.valid is not None else data.train
-        step = source.moment()[0]
-        found = source.examine(lambda module, _: embedding(module, split, min(int(count), 2000)))
-        targets = found.targets if found.targets.ndim == 1 else np.zeros(len(found.points))
-        about = {
-            "layer": found.layer, "explained": [float(e) for e in found.explained], "classes": source.classes,
-            "step": step, "split": "validation" if data.valid is not None else "training",
-        }  # fmt: skip
-        return Reply(about, [found.points.astype(np.float32), targets.astype(np.int32)])
+    @command
+    def map_of_samples(self, count: int = 500, method: str = "pca") -> None:
+        """Asks for samples as points of a plane: a message "plane" brings them, "no-plane" says what went wrong."""
+        self._samples.ask(self._needed(), method, min(int(count), 2000))
 
     def pulse(self) -> None:
         """Asks for maps of the present weights where they have changed since the last look."""
@@ -269,6 +262,7 @@ class FeatureMapViewer(Widget):
             worker, self._worker = self._worker, None
         if worker is not None:
             worker.shutdown(wait=False, cancel_futures=True)
+        self._samples.close()
 
     def _ask(self) -> None:
         """Has the maps computed beside everything else; one request waits at most."""

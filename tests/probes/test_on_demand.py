@@ -193,18 +193,34 @@ def test_umap_says_how_to_install_it(monkeypatch) -> None:
         embedding(build("mlp"), data_for("mlp"), method="umap")
 
 
-def test_umap_is_used_where_it_is(monkeypatch) -> None:
-    class Umap:
-        def __init__(self, **options: object) -> None:
-            self.options = options
+def test_umap_lays_like_samples_together_and_goes_on_from_an_earlier_map() -> None:
+    """With the real umap-learn, which takes half a minute to load for the first time."""
+    module = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).requires_grad_(False)
+    y = torch.arange(60) % 3
+    x = torch.randn(60, 6, generator=torch.Generator().manual_seed(0)) * 0.2 + nn.functional.one_hot(y, 6) * 3.0
+    found = embedding(module, (x, y), method="umap")
+    assert found.method == "umap"
+    assert found.points.shape == (60, 2)
+    assert np.isnan(found.explained).all()
+    apart = np.linalg.norm(found.points[:, None] - found.points[None], axis=2) + 1e9 * np.eye(60)
+    assert (found.targets[apart.argmin(1)] == found.targets).mean() > 0.9
+    module[0].weight += 0.01
+    later = embedding(module, (x, y), method="umap", start=found.points)
+    before, after = ((p - p.mean(0)) / p.std() for p in (found.points, later.points))
+    assert np.linalg.norm(after - before, axis=1).mean() < 0.5
+    anew = embedding(module, (x, y), method="umap", seed=1).points
+    assert np.linalg.norm((anew - anew.mean(0)) / anew.std() - before, axis=1).mean() > 0.5
+    assert embedding(module, (x, y), 20, "umap", start=found.points).points.shape == (20, 2)
+    with pytest.raises(DataError, match="at least 5"):
+        embedding(module, (x, y), 4, "umap")
 
-        def fit_transform(self, hidden: np.ndarray) -> np.ndarray:
-            assert self.options == {"n_components": 2, "random_state": 0}
-            return hidden[:, :2]
 
-    monkeypatch.setitem(sys.modules, "umap", type(sys)("umap"))
-    sys.modules["umap"].UMAP = Umap  # type: ignore[attr-defined]
-    assert embedding(build("mlp"), data_for("mlp"), 20, method="umap").points.shape == (20, 2)
+def test_a_network_that_puts_out_nan_has_no_map() -> None:
+    module = nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 3))
+    with torch.no_grad():
+        module[0].bias[0] = float("nan")
+    with pytest.raises(DataError, match="NaN"):
+        embedding(module, torch.randn(20, 8))
 
 
 def test_decision_boundary_of_a_line(fit) -> None:

@@ -1,6 +1,7 @@
 """`FeatureMapViewer`: pinned samples, maps of present and earlier weights, favourites, within limits."""
 
 import io
+import sys
 import threading
 
 import numpy as np
@@ -197,10 +198,40 @@ def test_favourites_filters_and_the_map_of_samples(wire, open_view, run):
     assert filters.content["result"]["shape"] == [1, 3, 3]
     assert filters.array(0).reshape(1, 3, 3) == pytest.approx(weight)
     assert view.ok("filters", layer="max_pool2d_1", unit=0) is None
-    points = view.call("map_of_samples", count=100)
+    view.ok("map_of_samples", count=100)
+    points = wire.wait(lambda: wire.of("plane"))[-1]
     assert points.array(0).size == 200
     assert points.array(1, np.int32).max() == 9
-    assert 0 < sum(points.content["result"]["explained"]) <= 1.001
+    assert 0 < points.content["explained"] <= 1.001
+    assert points.content["method"] == "pca"
+
+
+def test_a_map_by_umap_goes_on_from_the_last_one_and_says_how_to_install_it(wire, open_view, run, monkeypatch):
+    made = []
+
+    class Umap:
+        def __init__(self, **options):
+            made.append(options)
+
+        def fit_transform(self, hidden):
+            return hidden[:, :2]
+
+    module = type(sys)("umap")
+    module.UMAP = Umap
+    monkeypatch.setitem(sys.modules, "umap", module)
+    view = open_view(FeatureMapViewer(run))
+    for i in range(2):
+        view.ok("map_of_samples", count=50, method="umap")
+        wire.wait(lambda i=i: len(wire.of("plane")) == i + 1)
+    assert made[0]["init"] == "spectral"
+    assert np.array_equal(made[1]["init"], wire.of("plane")[0].array(0).reshape(50, 2))
+    assert wire.of("plane")[-1].content["wait"] >= 2
+    monkeypatch.setitem(sys.modules, "umap", None)
+    view.ok("map_of_samples", method="umap")
+    problem = wire.wait(lambda: wire.of("no-plane"))[-1].content["problem"]
+    assert "pip install 'lepton-lab[umap]'" in problem["fix"]
+    view.ok("map_of_samples", method="pca")
+    wire.wait(lambda: len(wire.of("plane")) == 3)
 
 
 class Odd(torch.nn.Module):

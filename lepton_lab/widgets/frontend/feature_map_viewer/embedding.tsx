@@ -1,52 +1,63 @@
 // Samples as points of a plane, close together where the network finds them alike.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { onTheme, readTheme } from "../lib/chart_theme";
+import { Segmented, Strip } from "../lib/controls";
 import { f32, i32 } from "../lib/floats";
 import { percent } from "../lib/format";
-import { useLink, useVisible } from "../lib/widget";
+import type { Failure } from "../lib/link";
+import { useLink, useMessages, useTrait, useVisible } from "../lib/widget";
 import { featureMapViewer as words } from "../strings/en/feature_map_viewer";
 
 interface Plane {
+  method: Method;
   points: Float32Array;
   targets: Int32Array;
   layer: string;
   split: string;
-  explained: number[];
+  explained: number;
   classes: string[];
   step: number;
+  /** Seconds after which the next map of a run that trains may be asked for. */
+  wait: number;
 }
 
-const AGAIN_MS = 2000;
+type Method = "pca" | "umap";
+
+const LOST_MS = 120_000;
 const HEIGHT = 380;
 
 /** Asks anew while the run trains: as soon as the last picture is there and a while has passed. */
 export function Embedding({ live, step }: { live: boolean; step: number }) {
   const link = useLink();
   const visible = useVisible();
+  const [method, setMethod] = useTrait<Method>("method");
   const canvas = useRef<HTMLCanvasElement>(null);
   const [plane, setPlane] = useState<Plane | null>(null);
   const [width, setWidth] = useState(0);
   const [theme, setTheme] = useState(0);
-  const [failed, setFailed] = useState("");
+  const [failed, setFailed] = useState<{ method: Method; problem: Failure } | null>(null);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const ask = () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(ask, LOST_MS);
+    link.call("map_of_samples", { count: 500, method }).catch((problem) => setFailed({ method, problem }));
+  };
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let current = true;
-    const ask = async () => {
-      try {
-        const { result, buffers } = await link.call("map_of_samples", { count: 500 });
-        if (current) setPlane({ ...result, points: f32(buffers[0]!), targets: i32(buffers[1]!) });
-      } catch (error) {
-        if (current) setFailed((error as { title: string }).title);
-        return;
-      }
-      if (current && live) timer = setTimeout(ask, AGAIN_MS);
-    };
-    if (visible) void ask();
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
-  }, [link, visible, live, live ? 0 : step]);
+    if (visible) ask();
+    return () => clearTimeout(timer.current);
+  }, [link, visible, live, method, live ? 0 : step]);
+  useMessages("plane", (told, buffers) => {
+    if (told.method !== method) return;
+    setFailed(null);
+    setPlane({ ...told, points: f32(buffers[0]!), targets: i32(buffers[1]!) });
+    clearTimeout(timer.current);
+    if (live && visible) timer.current = setTimeout(ask, 1000 * told.wait);
+  });
+  useMessages("no-plane", (told) => {
+    if (told.method !== method) return;
+    clearTimeout(timer.current);
+    setFailed(told);
+  });
   useEffect(() => {
     const el = canvas.current!;
     const observer = new ResizeObserver(() => setWidth(el.parentElement!.clientWidth));
@@ -82,13 +93,23 @@ export function Embedding({ live, step }: { live: boolean; step: number }) {
       else dot(c, X(xs[i]!), Y(ys[i]!), kind);
     }
   }, [plane, width, theme]);
+  const problem = failed?.method === method ? failed.problem : null;
+  const waiting = plane?.method !== method;
   const digits = plane && plane.classes.length > 0 && plane.classes.every((name) => name.length <= 2);
   return (
     <div class="emb">
-      <p class="ll-sm ll-soft" style={{ minHeight: "18px" }}>
-        {failed || (plane ? words.embeddingNote(plane.split, plane.layer, percent(plane.explained.reduce((a, b) => a + b, 0), 0)) : words.looking)}
-      </p>
-      <canvas ref={canvas} style={{ width: "100%", height: `${HEIGHT}px` }} role="img" aria-label={words.embeddingLabel((plane?.points.length ?? 0) / 2)} />
+      <div class="ll-row ll-wrap">
+        <p class="ll-sm ll-soft ll-grow">{plane ? words.embeddingNote(plane.split, plane.layer) : words.looking}</p>
+        <Segmented small label={words.method} value={method} options={(["pca", "umap"] as const).map((value) => ({ value, label: words.methods[value] }))} onChange={setMethod} />
+      </div>
+      {problem ? (
+        <Strip kind="warn" title={problem.title} detail={[problem.detail, problem.fix].filter(Boolean).join(" ")} />
+      ) : (
+        <p class="ll-xs ll-soft" role="status">
+          {!waiting ? (method === "pca" ? words.pcaNote(percent(plane!.explained, 0)) : words.umapNote) : method === "umap" ? words.umapWait : words.looking}
+        </p>
+      )}
+      <canvas ref={canvas} style={{ width: "100%", height: `${HEIGHT}px`, opacity: waiting ? 0.4 : 1 }} role="img" aria-label={words.embeddingLabel((plane?.points.length ?? 0) / 2)} />
       {plane && !digits && (
         <div class="keys ll-xs">
           {plane.classes.slice(0, 16).map((name, i) => (

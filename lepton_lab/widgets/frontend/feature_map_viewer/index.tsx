@@ -1,6 +1,6 @@
 // FeatureMapViewer: what each layer makes of a pinned sample, now and earlier in the run.
 //
-// Synced: run_id, pin, scale, layer, unit, at, every_layer. Pictures come as "pins" and "maps" messages, and by
+// Synced: run_id, pin, scale, layer, unit, at, method, every_layer. Pictures come as "pins" and "maps" messages, and by
 // `catch_up`; scales and order of drawing are chosen here.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Chip, Empty, Segmented, Switch } from "../lib/controls";
