@@ -31,16 +31,17 @@ FORKS = sys.platform.startswith("linux")
 LOG = "app-kernels.log"
 """The file in the workspace that has what kernels print."""
 
-_LIBRARIES = (
-    "pandas",
-    "scipy.stats",
-    "sklearn.datasets",
-    "sklearn.metrics",
+_FIRST = ("pandas", "sklearn.datasets")  # what the first page loads when it is drawn
+_LATER = (
     "sklearn.model_selection",
+    "sklearn.metrics",
     "sklearn.preprocessing",
-    "torchvision",
     "charset_normalizer",
+    "scipy.stats",
+    "torchvision",
+    "torchvision.models",
 )
+_IDLE_S = 2.0
 _SERVER = ("server", "kernels", "nursery", "uploads")
 
 
@@ -64,13 +65,17 @@ def start(folder: Path, modules: Sequence[str] = (APP,)) -> subprocess.Popen[byt
 
 
 def main(modules: Sequence[str]) -> None:
-    """Imports the modules, then forks a kernel for each order."""
+    """Imports the modules, then forks a kernel for each order.
+
+    What the first page does not need is imported when no order has come for a while: the first visitor waits for less.
+    """
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes where errors go
     for name in [*modules, "ipykernel.kernelapp", "ipykernel.ipkernel", "ipywidgets"]:
         _import(name)
     gc.collect()
     gc.freeze()  # the collector must not write to pages that are shared
+    later = list(_LATER) if APP in modules else []
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -79,7 +84,11 @@ def main(modules: Sequence[str]) -> None:
     children: set[int] = set()
     held = b""
     while True:
-        ready = select.select([0, woken], [], [])[0]
+        ready = select.select([0, woken], [], [], _IDLE_S if later else None)[0]
+        if not ready:
+            _import(later.pop(0))
+            gc.collect()
+            gc.freeze()
         if woken in ready:
             os.read(woken, 1024)
             _reap(children, answers)
@@ -105,7 +114,7 @@ def _import(name: str) -> None:
     if name == APP:
         package = importlib.import_module(name)
         names = [
-            *_LIBRARIES,
+            *_FIRST,
             *(f"{name}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith(_SERVER)),
         ]
     for each in names:
