@@ -176,4 +176,5 @@ def test_it_looks_right(page: Page, lab: Lab, digits: str, churn: str, width: in
         assert Image.open(shot).width > 0.5 * width
         over = view.evaluate("e => e.scrollWidth - e.clientWidth")
         assert over <= 1
+        assert notebook.violations() == []
         assert notebook.errors == []

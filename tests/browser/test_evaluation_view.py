@@ -68,6 +68,53 @@ def test_a_cell_of_the_matrix_shows_its_samples_and_a_threshold_its_counts(digit
     assert digits.violations() == []
 
 
+def test_curves_calibration_and_mistakes_follow_the_hand(digits: Notebook) -> None:
+    page = digits.page
+    view = page.get_by_role("region", name="Evaluation of digits")
+    summary = view.get_by_role("region", name="Summary")
+    for score in ("Accuracy", "Precision, macro", "Recall, macro", "F1, macro"):
+        expect(summary.get_by_text(score, exact=True)).to_be_visible()
+    view.get_by_role("button", name="7: precision", exact=False).click()
+    expect(view.get_by_role("img", name="Precision-recall curve of 7")).to_be_visible()
+    view.get_by_role("combobox", name="Class", exact=True).select_option(label="2")
+    expect(view.get_by_role("img", name="Precision-recall curve of 2")).to_be_visible()
+
+    # the threshold, by keys: what it says is what the predictions say
+    slider = view.get_by_role("slider", name="Call it 2 from a probability of")
+    slider.focus()
+    for _ in range(30):
+        slider.press("ArrowRight")
+    counted = digits.execute(
+        "from lepton_lab.evaluate.curves import THRESHOLDS\n"
+        "e = view.evaluation; p = e.values[:, 2]; y = e.targets\n"
+        f"t = p.dtype.type(THRESHOLDS[{slider.input_value()}])\n"
+        "print(int(((p >= t) & (y == 2)).sum()), int(((p < t) & (y == 2)).sum()), int(((p >= t) & (y != 2)).sum()))"
+    ).split()
+    assert view.locator(".ev-thr p b").all_inner_texts() == counted
+    expect(view.get_by_role("img", name="Calibration: how sure against how often right")).to_be_visible()
+
+    worst = view.get_by_role("region", name="Most confident mistakes")
+    mistake = worst.get_by_role("button").first
+    said = mistake.get_attribute("aria-label") or ""
+    mistake.click()
+    expect(worst.locator(".ev-pick strong")).to_have_text(f"Validation s{said.split(' of ')[0][1:]}")
+    assert digits.errors == []
+
+
+def test_what_is_shown_is_taken_away_as_files(digits: Notebook) -> None:
+    page = digits.page
+    begins = {"HTML": b"<!doctype html>", "PNG": b"\x89PNG", "SVG": b"<?xml", "CSV": b"sample,label,"}
+    for kind, begin in begins.items():
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"({kind})", exact=False).click()
+        content = Path(download.value.path()).read_bytes()
+        assert download.value.suggested_filename == f"digits-valid.{kind.lower()}"
+        assert content.lower().startswith(begin.lower()), content[:60]
+        if kind == "CSV":
+            assert content.count(b"\n") == 361
+    assert digits.errors == []
+
+
 def test_the_test_set_is_looked_at_only_when_asked(digits: Notebook) -> None:
     page = digits.page
     expect(page.get_by_text("The test set was not looked at yet")).to_be_visible()
@@ -96,7 +143,9 @@ def test_looks(page: Page, lab: Lab, width: int, dark: bool) -> None:
     view.get_by_role("button", name="4 predicted as 9:", exact=False).click()
     expect(view.get_by_role("heading", name="4 predicted as 9", exact=False)).to_be_visible()
     page.wait_for_timeout(500)  # the theme's style sheet loads after its name has changed
-    notebook.shot(f"evaluation_view-{width}-{'dark' if dark else 'light'}", view)
+    picture = "evaluation_view" if (width, dark) == (1280, False) else ""
+    notebook.shot(f"evaluation_view-{width}-{'dark' if dark else 'light'}", view, docs=picture)
+    assert notebook.violations() == []
     assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     assert notebook.errors == []
 
@@ -108,7 +157,14 @@ def test_a_regression_shows_its_residuals(page: Page, lab: Lab) -> None:
     expect(view.get_by_role("img", name="Predicted against true")).to_be_visible(timeout=60_000)
     expect(view.get_by_role("img", name="Residuals against normal")).to_be_visible()
     expect(view.get_by_text("Typical error (RMSE)")).to_be_visible()
-    page.wait_for_timeout(300)
+    dots = view.get_by_role("img", name="Residuals", exact=True)
+    x, y = dots.locator(".ev-cloud").get_attribute("d")[1:].split("h")[0].split()
+    dots.click(position={"x": float(x), "y": float(y)})
+    expect(view.locator(".ev-note .ev-pick").get_by_text("Validation sample", exact=False)).to_be_visible()
+    largest = view.get_by_role("region", name="Largest errors").get_by_role("button").first
+    largest.click()
+    expect(largest).to_have_attribute("aria-pressed", "true")
+    assert notebook.violations() == []
     notebook.shot("evaluation_view-regression", view)
     assert notebook.errors == []
     assert (ARTEFACTS / "evaluation_view-regression.png").exists()

@@ -21,7 +21,7 @@ def panel(page: Page, name: str) -> Locator:
     return page.locator(".ll-wb").first.get_by_role("tabpanel", name=name, exact=True)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False), (820, True)])
 def test_every_tab_is_legible_and_usable(page: Page, lab: Lab, width: int, dark: bool) -> None:
     name = f"looks-{width}-{'dark' if dark else 'light'}"
     make = (
@@ -50,5 +50,5 @@ def test_every_tab_is_legible_and_usable(page: Page, lab: Lab, width: int, dark:
             expect(part.get_by_role("img", name="Output of conv2d_1", exact=False)).to_be_visible(timeout=WAIT)
         picture = "workbench" if (label, width, dark) == ("Train", 1280, False) else ""
         notebook.shot(f"workbench-{label.lower()}-{width}-{'dark' if dark else 'light'}", bench, docs=picture)
-    assert notebook.violations() == []
+        assert notebook.violations() == [], label
     assert notebook.errors == []
