@@ -136,6 +136,7 @@ from .network import (
     MultiheadAttention as MultiheadAttention,
     NetworkSpec as NetworkSpec,
     Parallel as Parallel,
+    PatchWhitening as PatchWhitening,
     Permute as Permute,
     PositionalEncoding as PositionalEncoding,
     PReLU as PReLU,

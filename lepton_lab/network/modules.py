@@ -17,6 +17,7 @@ __all__ = [
     "Backbone",
     "LearnedPositions",
     "Parallel",
+    "PatchWhitening",
     "Permute",
     "RecurrentLast",
     "RecurrentSteps",
@@ -38,6 +39,41 @@ class Permute(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.dims}"
+
+
+class PatchWhitening(nn.Conv2d):
+    """Answers how far each small patch of an image reaches along the directions in which natural images vary.
+
+    The filters are fixed, the offsets are learned. Pixels and channels are taken to correlate by a constant factor a
+    step, so that the directions are nearly cosines; each is divided by its deviation and comes with both signs.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        kernel_size: int = 2,
+        stride: int = 1,
+        correlation: float = 0.95,
+        channel_correlation: float = 0.91,
+        eps: float = 5e-4,
+    ) -> None:
+        super().__init__(in_channels, 2 * in_channels * kernel_size**2, kernel_size, stride)
+        self.correlation = correlation
+        self.channel_correlation = channel_correlation
+        self.eps = eps
+        variances, filters = torch.ones(1), torch.ones(1, 1)
+        for size, factor in (
+            (in_channels, channel_correlation),
+            (kernel_size, correlation),
+            (kernel_size, correlation),
+        ):
+            places = torch.arange(size)
+            values, vectors = torch.linalg.eigh(factor ** (places[:, None] - places).abs())
+            vectors = vectors * vectors[:1].sign()  # LAPACK may give either sign
+            variances, filters = torch.kron(variances, values), torch.kron(filters, vectors.T.contiguous())
+        filters = (filters / (variances[:, None] + eps).sqrt()).reshape(-1, in_channels, kernel_size, kernel_size)
+        self.weight = nn.Parameter(torch.cat([filters, -filters]), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(self.out_channels))
 
 
 class Residual(nn.Module):

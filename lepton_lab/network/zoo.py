@@ -22,10 +22,12 @@ from lepton_lab.network.layers import (
     LayerNorm,
     Linear,
     MaxPool2d,
+    PatchWhitening,
     PositionalEncoding,
     Repeat,
     Reshape,
     Residual,
+    Scale,
     SubNetwork,
     TransformerEncoderLayer,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "mlp",
     "mobile_tiny",
     "resnet_quick",
+    "resnet_swift",
     "resnet_tiny",
     "small_cnn",
     "table_resnet",
@@ -167,6 +170,26 @@ def resnet_quick(
     return NetworkSpec(layers, input_shape=input_shape, name="resnet_quick")
 
 
+def resnet_swift(
+    input_shape: Shape = (3, 32, 32), classes: int = 10, *, widths: Sequence[int] = (64, 128, 256)
+) -> NetworkSpec:
+    """For small photos and few epochs: whitened patches, then a pooled and a residual convolution for each of `widths`.
+
+    After Jordan 2024 (arXiv:2404.00498), with residual blocks in place of convolutions that begin as the identity.
+    The first filters are fixed, so that nothing is learned where the maps are largest.
+    """
+    layers: list[LayerSpec] = [PatchWhitening(activation="gelu")]
+    for channels in widths:
+        layers += [
+            Conv2d(out_channels=channels, kernel_size=3, padding=1, bias=False),
+            MaxPool2d(kernel_size=2),
+            BatchNorm2d(activation="gelu"),
+            Residual(body=_convolution(channels, activation="gelu")),
+        ]
+    layers += [GlobalMaxPool2d(), Linear(out_features=classes, bias=False, name="head"), Scale(factor=1 / 9)]
+    return NetworkSpec(layers, input_shape=input_shape, name="resnet_swift")
+
+
 def mobile_tiny(input_shape: Shape = (3, 32, 32), classes: int = 10, *, width: int = 16) -> NetworkSpec:
     """Depthwise and 1 × 1 convolutions in turn (Howard et al. 2017, arXiv:1704.04861)."""
     layers: list[LayerSpec] = _convolution(width)
@@ -253,6 +276,7 @@ ZOO: dict[str, Callable[..., NetworkSpec]] = {
     "mlp": mlp,
     "mobile_tiny": mobile_tiny,
     "resnet_quick": resnet_quick,
+    "resnet_swift": resnet_swift,
     "resnet_tiny": resnet_tiny,
     "small_cnn": small_cnn,
     "table_resnet": table_resnet,

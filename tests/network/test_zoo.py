@@ -18,12 +18,34 @@ def test_builds_and_trains_a_step(name):
     assert tuple(y.shape[1:]) == network.infer_shapes().output.shape
     loss = ((y - x) ** 2).mean() if name == "autoencoder" else torch.nn.functional.cross_entropy(y, torch.arange(4) % 2)
     loss.backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in module.parameters())
+    learned = [p for p in module.parameters() if p.requires_grad]
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in learned)
     assert NetworkSpec.from_json(network.to_json()) == network
 
 
 def test_resnet_20_has_its_known_size():
     assert zoo.resnet_tiny().infer_shapes().parameters == 272_474  # 0.27 M in the paper
+
+
+def test_whitened_patches_of_a_photo_are_of_one_size_and_hardly_correlate():
+    """On images whose pixels correlate as in photos: neighbours by 0.95, channels by 0.91."""
+    torch.manual_seed(0)
+    near = [factor ** (torch.arange(n)[:, None] - torch.arange(n)).abs() for n, factor in ((3, 0.91), (12, 0.95))]
+    roots = [torch.linalg.cholesky(matrix) for matrix in near]
+    x = torch.einsum("nchw,ac,bh,dw->nabd", torch.randn(2000, 3, 12, 12), roots[0], roots[1], roots[1])
+    y = ll.NetworkSpec([ll.PatchWhitening(eps=1e-9)], input_shape=(3, 12, 12)).build(seed=0)(x)
+    half = y[:, :12].permute(1, 0, 2, 3).flatten(1)
+    assert torch.allclose(half @ half.T / half.shape[1], torch.eye(12), atol=0.1)
+    assert torch.allclose(y[:, 12:], -y[:, :12], atol=1e-4)
+
+
+def test_filters_that_are_fixed_stay_as_they_are():
+    network = NetworkSpec([ll.PatchWhitening(3, stride=2), ll.Flatten(), ll.Linear(2)], input_shape=(1, 9, 9))
+    filters = [network.build(seed=0, init=scheme)[0].weight for scheme in ("default", "orthogonal")]
+    assert torch.equal(*filters)
+    assert not filters[0].requires_grad
+    assert filters[0].shape == (18, 1, 3, 3)
+    assert network.infer_shapes().trainable == 18 + 18 * 16 * 2 + 2
 
 
 def test_other_inputs():

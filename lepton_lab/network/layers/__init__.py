@@ -19,7 +19,14 @@ from lepton_lab.network.layers.activations import (
 )
 from lepton_lab.network.layers.attention import MultiheadAttention, PositionalEncoding, TransformerEncoderLayer
 from lepton_lab.network.layers.blocks import Parallel, Repeat, Residual, SubNetwork
-from lepton_lab.network.layers.convolution import Conv1d, Conv2d, Conv3d, DepthwiseConv2d, SeparableConv2d
+from lepton_lab.network.layers.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    DepthwiseConv2d,
+    PatchWhitening,
+    SeparableConv2d,
+)
 from lepton_lab.network.layers.dropout import AlphaDropout, Dropout, Dropout2d
 from lepton_lab.network.layers.global_pooling import (
     AdaptiveAvgPool1d,
@@ -107,6 +114,7 @@ __all__ = [
     "Opaque",
     "PReLU",
     "Parallel",
+    "PatchWhitening",
     "Permute",
     "PositionalEncoding",
     "RMSNorm",

@@ -25,9 +25,9 @@ from lepton_lab.network.fields import (
 from lepton_lab.network.fixes import Misfit
 from lepton_lab.network.layers.activations import WithActivation
 from lepton_lab.network.layers.window import check_window, same_pads
-from lepton_lab.network.modules import Permute
+from lepton_lab.network.modules import PatchWhitening as PatchWhiteningModule, Permute
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "DepthwiseConv2d", "SeparableConv2d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "DepthwiseConv2d", "PatchWhitening", "SeparableConv2d"]
 
 _GROUP = "Convolution"
 _TORCH = "https://docs.pytorch.org/docs/stable/generated/torch.nn."
@@ -272,3 +272,39 @@ class SeparableConv2d(WithActivation):
     def example(cls) -> tuple[LayerSpec, TensorInfo]:
         """See `LayerSpec.example`."""
         return cls(out_channels=6, kernel_size=3, padding=1, activation="relu"), TensorInfo((4, 8, 8))
+
+
+@built_in
+class PatchWhitening(WithActivation):
+    """A first layer for photos whose filters need not be learned."""
+
+    kind: ClassVar[str] = "PatchWhitening"
+    group: ClassVar[str] = _GROUP
+    summary: ClassVar[str] = (
+        "Fixed filters along the directions in which small patches of photos vary, each scaled to a deviation near 1 "
+        "and given with both signs. In front of an activation, a first layer that shortens the training."
+    )
+    formula: ClassVar[str] = "y = b ± Vᵀ·x / √(λ + ε), where C = V·λ·Vᵀ and C[i, j] = correlation^distance"
+    source: ClassVar[str] = "Jordan 2024, arXiv:2404.00498, section 3.2, there with the data's own covariance C"
+
+    kernel_size: Size = Field(2, le=8, description="Height and width of a patch.")
+    stride: Size = Field(1, description="Step from one patch to the next.")
+    correlation: float = Field(0.95, gt=0, lt=1, description="Correlation of neighbouring pixels.")
+    channel_correlation: float = Field(0.91, gt=0, lt=1, description="Correlation of neighbouring channels.")
+    eps: float = Field(5e-4, gt=0, le=1, description="ε, which keeps noise from being amplified.")
+    in_channels: Size | None = Field(None, description="Channels of the input; inferred where left out.")
+
+    def calls(self, x: TensorInfo) -> tuple[tuple[str, Call], ...]:
+        """See `LayerSpec.calls`."""
+        channels = channels_of(self, x, self.in_channels, 2)
+        kernel = (self.kernel_size, self.kernel_size)
+        check_window(self, x, kernel, (1, 1), (0, 0))
+        named = ("kernel_size", "stride", "correlation", "channel_correlation", "eps")
+        fields = type(self).model_fields
+        kwargs = {name: getattr(self, name) for name in named if getattr(self, name) != fields[name].default}
+        return self.activated((("", Call(PatchWhiteningModule, (channels,), kwargs)),), x)
+
+    @classmethod
+    def example(cls) -> tuple[LayerSpec, TensorInfo]:
+        """See `LayerSpec.example`."""
+        return cls(activation="gelu"), TensorInfo((3, 8, 7))
