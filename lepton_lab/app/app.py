@@ -34,7 +34,7 @@ _OWN: Mapping[str, str] = {
 }
 _VIEWS: Mapping[str, tuple[str, ...]] = {
     "data": ("explorer",),
-    "inspect": ("maps", "gradients"),
+    "inspect": ("maps", "gradients", "playground"),
     "evaluate": ("evaluation",),
 }
 _LOOK_S = 1.0
@@ -142,6 +142,8 @@ class App(Widget):
                     self._parts.tell_data(visit.work.data)
                 elif what == "run" and visit.work.run is not None:
                     self._parts.tell_run(visit.work.run)
+                elif what in ("network", "settings"):
+                    self._parts.tell_playground()
                 for page in [page for page in _VIEWS if page in self.refs]:
                     self._show(page)
         if what == "page" and visit.page == "train" and MARK in os.environ:

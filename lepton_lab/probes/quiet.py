@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,9 @@ def uncompiled(module: nn.Module) -> Iterator[None]:
     last bits may differ. A copy's compiled parts would still read the weights of the module that it was copied from.
     """
     calls = [(m, m._compiled_call_impl) for m in module.modules() if m._compiled_call_impl is not None]
-    wrappers = [(m, m.forward) for m in module.modules() if type(m).__name__ == "OptimizedModule"]
+    wrappers: list[tuple[Any, Any]] = [
+        (m, m.forward) for m in module.modules() if type(m).__name__ == "OptimizedModule"
+    ]
     try:
         for m, _ in calls:
             m._compiled_call_impl = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import traitlets
 
+from lepton_lab.data import DataBundle
 from lepton_lab.errors import DataError, SpecError, UnknownNameError
 from lepton_lab.network import NetworkSpec
 from lepton_lab.widgets._base import Reply, Widget, command
-from lepton_lab.widgets.playground_data import KINDS, MAX_POINTS, Points, generate, pasted
+from lepton_lab.widgets.gradient_monitor_source import AnyRun
+from lepton_lab.widgets.playground_data import KINDS, MAX_CLASSES, MAX_POINTS, Points, generate, pasted
 from lepton_lab.widgets.playground_network import (
     ACTIVATIONS,
     MAX_LAYERS,
@@ -21,9 +24,11 @@ from lepton_lab.widgets.playground_network import (
     Portrait,
     checked,
     layers_of_spec,
-    portrait_of,
+    look_over,
+    packed,
     spec_of,
 )
+from lepton_lab.widgets.playground_project import Watched, points_of, settings_of, take_weights, why_not
 from lepton_lab.widgets.playground_still import still_picture
 from lepton_lab.widgets.playground_training import OPTIMIZERS, SETTINGS, Lessons
 
@@ -40,17 +45,21 @@ class Playground(Widget):
     Args:
         network: A network of two inputs, in place of the first one; the list of layers edits it where it consists of
             linear layers.
-        data: Form of the first points: "spirals", "moons", "circles", "xor", "blobs", or "" for none.
+        data: Form of the first points: "spirals", "moons", "circles", "xor", "blobs", or "" for none; or data of two
+            inputs and up to four classes.
         seed: Of points and weights.
+        run: A run to watch, in place of a training of one's own; `data` are then its own where none are given.
         **traits: `layers`, `settings`, `speed`.
 
     Raises:
         SpecError: The network does not take two inputs.
+        DataError: The data are no points of a plane with classes.
 
     Attributes:
         layers: The hidden layers, each with `units` and `activation`; empty where the network is one of your own.
         settings: `lr`, `batch_size`, `weight_decay`, `optimizer`.
         speed: Epochs a second at most; 0 for as fast as it goes.
+        watching: Whether a run is shown as it is, and not a training of one's own.
 
     Threads: trains in a thread of its own; the boundary is of weights that are copied between two batches.
     """
@@ -60,29 +69,51 @@ class Playground(Widget):
     layers = traitlets.List(traitlets.Dict()).tag(sync=True)
     settings = traitlets.Dict(dict(SETTINGS)).tag(sync=True)
     speed = traitlets.Float(20.0).tag(sync=True)
+    watching = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
-        self, network: NetworkSpec | None = None, data: str = "circles", *, seed: int = 0, **traits: Any
+        self,
+        network: NetworkSpec | None = None,
+        data: str | DataBundle = "circles",
+        *,
+        seed: int = 0,
+        run: AnyRun | None = None,
+        **traits: Any,
     ) -> None:
         self._lock = threading.RLock()
         self._own: NetworkSpec | None = None
+        self._given: NetworkSpec | None = None
         self._seed = seed
-        self._points = generate(data, seed=seed) if data else Points.of(np.zeros((0, 2), np.float32), np.zeros(0, int))
+        if run is not None and not isinstance(data, DataBundle):
+            data = Watched(run).source.need_data()
+        self._data = data if isinstance(data, DataBundle) else None
         self._lessons = Lessons()
+        self._watched: Watched | None = None
+        self._callbacks: list[Callable[[NetworkSpec, dict[str, Any]], Any]] = []
+        if isinstance(data, DataBundle):
+            if reason := why_not(data, network):
+                raise DataError(reason)
+            self._points, self._lessons.frame = points_of(data)
+        elif data:
+            self._points = generate(data, seed=seed)
+        else:
+            self._points = Points.of(np.zeros((0, 2), np.float32), np.zeros(0, int))
         self._portrait: Portrait | None = None
         self._shown: Any = None
-        self._sent = (0, 0)
+        self._sent: tuple[str, int] = ("", 0)
         self._busy = False
         self._next = 0.0
         self._worker: ThreadPoolExecutor | None = None
         wanted = dict(traits.pop("settings", None) or {})
-        super().__init__(**{"layers": list(_FIRST), **traits})
-        self.settings = {**SETTINGS, **wanted}
+        super().__init__(**{"layers": list(_FIRST), "watching": run is not None, **traits})
+        self._watched = Watched(run, self._data) if run is not None else None
+        self.settings = settings_of(wanted) if self._data is not None else {**SETTINGS, **wanted}
         if network is not None:
             self._take(network)
         self._build()
         self._lessons.speed = self.speed
         self.observe(self._faster, ["speed"])
+        self.observe(lambda _: self._tell(), ["watching"])
 
     @property
     def network(self) -> NetworkSpec:
@@ -91,19 +122,42 @@ class Playground(Widget):
 
     @property
     def run(self) -> Any:
-        """The present run; None before the first one."""
-        return self._lessons.run
+        """The present run: the one that is watched, or the last one of one's own; None before the first."""
+        return self._watched.run if self._watched is not None and self.watching else self._lessons.run
+
+    def watch(self, run: AnyRun | None) -> None:
+        """Shows a run that trains the data elsewhere, or did; None for one's own trainings only."""
+        with self._lock:
+            self._watched = Watched(run, self._data) if run is not None else None
+        if self.watching != (run is not None):
+            self.watching = run is not None
+        else:
+            self._tell()
+
+    def use(self, network: NetworkSpec, settings: Mapping[str, Any]) -> None:
+        """Takes another network and other settings for one's own trainings, with new weights."""
+        if network == self._given and settings_of(settings) == self.settings:
+            return
+        self.settings = settings_of(settings)
+        if network != self._given:
+            self._take(network)
+            self._build()
+        self._tell()
+
+    def on_adopt(self, callback: Callable[[NetworkSpec, dict[str, Any]], Any]) -> None:
+        """Calls `callback` with network and settings when a person wants to go on with what was found here."""
+        self._callbacks.append(callback)
 
     @command
     def catch_up(self) -> Reply:
         """Points, network, state, the whole loss curve and the last picture."""
         with self._lock:
             points, portrait = self._points, self._portrait
-            rows, generation = self._lessons.rows()
+            rows, generation = self._shown_by.rows()
         buffers: list[Any] = [points.x, points.y.astype(np.uint8), points.valid.astype(np.uint8), *rows]
         drawn = None
         if portrait is not None:
-            drawn, arrays = _drawn(portrait, len(buffers))
+            drawn, arrays = packed(portrait, len(buffers))
             buffers += arrays
         about = {
             "points": len(points), "most": MAX_POINTS, "kinds": list(KINDS), "rows": len(rows[0]),
@@ -112,6 +166,34 @@ class Playground(Widget):
         }  # fmt: skip
         self._ask()
         return Reply(about, buffers)
+
+    @command(background=True)
+    def own_copy(self) -> None:
+        """Goes on with a copy of the run that is watched: its network and, where they fit, its weights."""
+        watched = self._watched
+        if watched is None:
+            raise DataError("no run is shown", do="Train the network first")
+        network = watched.network
+        if network is not None:
+            self._take(network)
+        module = self.network.build(seed=self._seed)
+        take_weights(watched.source, module)
+        self._lessons.begin(module)
+        self.watching = False
+
+    @command(background=True)
+    def own_points(self) -> None:
+        """Takes the points of the data again, in place of drawn ones."""
+        if self._data is None:
+            raise DataError("there are no data to go back to", do="Choose a form of points")
+        self._replace(points_of(self._data)[0])
+
+    @command
+    def adopt(self) -> None:
+        """Hands network and settings to whoever asked for them: the project."""
+        self._given = self.network
+        for callback in list(self._callbacks):
+            callback(self.network, dict(self.settings))
 
     @command(background=True)
     def play(self) -> None:
@@ -193,9 +275,9 @@ class Playground(Widget):
 
     def pulse(self) -> None:
         """Sends new rows of the curve and the state, and asks for a new picture where the weights have changed."""
-        rows, generation = self._lessons.rows()
+        rows, generation = self._shown_by.rows()
         count = len(rows[0])
-        state = self._lessons.state()
+        state = self._shown_by.state()
         before, known = self._sent
         if before != generation or known > count:
             self._sent = (generation, count)
@@ -210,7 +292,7 @@ class Playground(Widget):
         """The plane as it was looked at last."""
         with self._lock:
             portrait, points = self._portrait, self._points
-        return still_picture(portrait, points, self._lessons.state()) if portrait is not None else None
+        return still_picture(portrait, points, self._shown_by.state()) if portrait is not None else None
 
     def released(self) -> None:
         """Ends the training."""
@@ -220,17 +302,31 @@ class Playground(Widget):
         if worker is not None:
             worker.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def _shown_by(self) -> Lessons | Watched:
+        watched = self._watched
+        return watched if watched is not None and self.watching else self._lessons
+
     def _about(self) -> dict[str, Any]:
+        watched = self._watched
+        shown = watched.network if watched is not None and self.watching else self.network
         try:
-            code = self.network.to_python()
+            code = shown.to_python() if shown is not None else ""
         except SpecError as error:
             code = f"# {error}"
-        return {**self._lessons.state(), "code": code, "own": self._own is not None, "classes": self._points.classes}
+        frame = self._lessons.frame
+        return {
+            **self._shown_by.state(), "code": code, "own": self._own is not None, "classes": self._points.classes,
+            "pens": MAX_CLASSES if self._own is None else self._points.classes, "said": self._points.said,
+            "project": self._data is not None, "adopts": bool(self._callbacks), "names": list(frame.names),
+            "run": watched.run.name if watched is not None else "",
+        }  # fmt: skip
 
     def _take(self, network: NetworkSpec) -> None:
         spec = network if network.input_shape is not None else network.changed(input_shape=(2,))
         if spec.input_shape != (2,):
             raise SpecError("the playground's networks take two inputs", received=f"input_shape={spec.input_shape}")
+        self._given = network
         layers = layers_of_spec(spec)
         self._own, self.layers = (spec, []) if layers is None else (None, layers)
 
@@ -262,7 +358,7 @@ class Playground(Widget):
     def _ask(self) -> None:
         """Has a picture made beside everything else, where the weights are others than those of the last one."""
         with self._lock:
-            moment = self._lessons.moment()
+            moment = self._shown_by.moment()
             late = time.monotonic() < self._next and self._portrait is not None
             if self._busy or late or self.comm is None or (self._portrait is not None and moment == self._seen()):
                 return
@@ -277,12 +373,12 @@ class Playground(Widget):
     def _look(self, moment: Any) -> None:
         began, size = time.monotonic(), 0
         try:
-            thing = self._lessons.thing()
-            portrait = portrait_of(thing)
+            frame = self._lessons.frame
+            portrait = self._shown_by.examine(lambda module: look_over(module, frame))
             with self._lock:
                 first = self._portrait is None
                 self._portrait, self._moment = portrait, moment
-            about, buffers = _drawn(portrait, 0)
+            about, buffers = packed(portrait, 0)
             size = sum(b.nbytes for b in buffers)
             self.push("portrait", {**about, "step": moment[1]}, buffers)
             self.refresh_still(force=first)
@@ -294,16 +390,3 @@ class Playground(Widget):
             self._next = time.monotonic() + max(_PERIOD_S, 2 * spent, size / _BYTES_PER_S)
             with self._lock:
                 self._busy = False
-
-
-def _drawn(portrait: Portrait, first: int) -> tuple[dict[str, Any], list[Any]]:
-    """A portrait as content and buffers, the first of which has the number `first`."""
-    about = {
-        "size": len(portrait.winner), "first": first,
-        "neurons": [
-            {"name": name, "shape": list(pictures.shape), "largest": largest.tolist(), "count": count}
-            for name, pictures, largest, count in portrait.neurons
-        ],
-        "weights": [list(w.shape) for w in portrait.weights],
-    }  # fmt: skip
-    return about, [portrait.winner, portrait.sure, *(p for _, p, _, _ in portrait.neurons), *portrait.weights]

@@ -6,7 +6,8 @@ import csv
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lepton_lab.data import DataBundle, from_arrays
 from lepton_lab.errors import DataError, UnknownNameError
 
-__all__ = ["HALF", "KINDS", "MAX_CLASSES", "MAX_POINTS", "Points", "bundle_of", "generate", "pasted"]
+__all__ = ["HALF", "KINDS", "MAX_CLASSES", "MAX_POINTS", "Frame", "Points", "bundle_of", "generate", "pasted"]
 
 HALF = 6.0
 """The plane goes from -6 to 6 on both axes."""
@@ -26,6 +27,31 @@ _VALID = 0.3
 
 Floats = NDArray[np.float32]
 Classes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """How the plane lies in the inputs of a network.
+
+    Attributes:
+        centre: The inputs at the middle of the plane (2,).
+        scale: Units of the inputs for one of the plane (2,).
+        names: What the inputs are called; empty where nobody says.
+        classes: Names of the classes; empty for numbers.
+    """
+
+    centre: NDArray[np.floating[Any]] = field(default_factory=lambda: np.zeros(2))
+    scale: NDArray[np.floating[Any]] = field(default_factory=lambda: np.ones(2))
+    names: tuple[str, str] = ("", "")
+    classes: tuple[str, ...] = ()
+
+    def to_plane(self, x: NDArray[Any]) -> Floats:
+        """Inputs (N, 2) as places."""
+        return np.asarray((x - self.centre) / self.scale, dtype=np.float32)
+
+    def to_inputs(self, x: NDArray[Any]) -> Floats:
+        """Places (N, 2) as inputs."""
+        return np.asarray(x * self.scale + self.centre, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +109,8 @@ class Points:
         return max(2, int(self.y.max()) + 1) if len(self) else 2
 
 
-def bundle_of(points: Points) -> DataBundle:
-    """The points as data to train on.
+def bundle_of(points: Points, frame: Frame | None = None) -> DataBundle:
+    """The points as data to train on, in the units of the frame.
 
     Raises:
         DataError: There are too few points, or of one class only.
@@ -99,14 +125,17 @@ def bundle_of(points: Points) -> DataBundle:
         )
     if len(np.unique(points.y[train])) < len(np.unique(points.y)) or not valid.any():
         train = valid = np.ones(len(points), dtype=bool)  # too few to hold any back
+    frame = frame if frame is not None else Frame()
+    names = frame.classes if len(frame.classes) >= points.classes else [str(i) for i in range(points.classes)]
+    x = frame.to_inputs(points.x)
     return from_arrays(
-        points.x[train],
+        x[train],
         points.y[train],
-        validation_data=(points.x[valid], points.y[valid]),
+        validation_data=(x[valid], points.y[valid]),
         valid=0,
         test=0,
         task="multiclass",
-        classes=[str(i) for i in range(points.classes)],
+        classes=list(names),
         normalise="none",
         name="playground",
     )

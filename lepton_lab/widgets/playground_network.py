@@ -15,9 +15,18 @@ from lepton_lab.errors import SpecError, UnknownNameError
 from lepton_lab.network import Linear, NetworkSpec
 from lepton_lab.probes.access import examine, look
 from lepton_lab.probes.layers import Layer, Layers
-from lepton_lab.widgets.playground_data import HALF
+from lepton_lab.widgets.playground_data import HALF, Frame
 
-__all__ = ["ACTIVATIONS", "MAX_LAYERS", "MAX_UNITS", "Portrait", "layers_of_spec", "portrait_of", "spec_of"]
+__all__ = [
+    "ACTIVATIONS",
+    "MAX_LAYERS",
+    "MAX_UNITS",
+    "Portrait",
+    "layers_of_spec",
+    "look_over",
+    "portrait_of",
+    "spec_of",
+]
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "leaky_relu", "none")
 MAX_LAYERS = 8
@@ -92,24 +101,31 @@ class Portrait:
     weights: list[NDArray[np.float32]]
 
 
-def portrait_of(thing: Any) -> Portrait:
+def portrait_of(thing: Any, frame: Frame | None = None) -> Portrait:
     """Looks at a network of two inputs: a run, or a module.
+
+    Args:
+        thing: The run or module.
+        frame: How the plane lies in its inputs; as it is where None.
 
     Raises:
         TrainingError: It is neither.
     """
-    return examine(thing, _work)
+    known = frame if frame is not None else Frame()
+    return examine(thing, lambda module: look_over(module, known))
 
 
-def _work(module: nn.Module) -> Portrait:
+def look_over(module: nn.Module, frame: Frame) -> Portrait:
+    """Passes the plane through a module."""
     axis = torch.linspace(-HALF, HALF, _GRID)
     rows, columns = torch.meshgrid(axis.flip(0), axis, indexing="ij")
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    x = torch.stack([columns.reshape(-1), rows.reshape(-1)], 1).to(device)
+    places = torch.stack([columns.reshape(-1), rows.reshape(-1)], 1)
+    x = torch.from_numpy(frame.to_inputs(places.numpy())).to(device)
     known = Layers.of(module)
     seen: list[tuple[Layer, Tensor]] = []
     output = look(module, known, x, lambda layer, y, _: seen.append((layer, y)) if y.dim() == 2 else None)
-    chances = output.float().softmax(1).cpu()
+    chances = _chances(output.float().cpu())
     best, winner = chances.max(1)
     classes = chances.shape[1]
     sure = ((best - 1 / classes) / (1 - 1 / classes) * 255).round().clamp(0, 255)
@@ -128,6 +144,28 @@ def _work(module: nn.Module) -> Portrait:
         winner.to(torch.uint8).reshape(shape).numpy().copy(), sure.to(torch.uint8).reshape(shape).numpy().copy(),
         neurons, weights,
     )  # fmt: skip
+
+
+def packed(portrait: Portrait, first: int) -> tuple[dict[str, Any], list[Any]]:
+    """A portrait as content and buffers, the first of which has the number `first`."""
+    about = {
+        "size": len(portrait.winner), "first": first,
+        "neurons": [
+            {"name": name, "shape": list(pictures.shape), "largest": largest.tolist(), "count": count}
+            for name, pictures, largest, count in portrait.neurons
+        ],
+        "weights": [list(w.shape) for w in portrait.weights],
+    }  # fmt: skip
+    return about, [portrait.winner, portrait.sure, *(p for _, p, _, _ in portrait.neurons), *portrait.weights]
+
+
+def _chances(output: Tensor) -> Tensor:
+    """A network's outputs (N, C) as probabilities (N, C), at least of two classes."""
+    if output.shape[1] == 1:
+        one = output if bool(((output >= 0) & (output <= 1)).all()) else output.sigmoid()
+        return torch.cat([1 - one, one], 1)
+    already = bool((output >= 0).all()) and bool(torch.allclose(output.sum(1), torch.ones(len(output)), atol=1e-3))
+    return output if already else output.softmax(1)
 
 
 def _mixes(module: nn.Module) -> bool:

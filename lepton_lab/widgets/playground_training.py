@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from lepton_lab.errors import TrainingError, UnknownNameError
+from lepton_lab.probes.access import examine
 from lepton_lab.training.callbacks import Callback
+from lepton_lab.training.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
 from lepton_lab.training.run import Run
 from lepton_lab.training.trainer import Trainer
-from lepton_lab.widgets.playground_data import Points, bundle_of
+from lepton_lab.widgets.playground_data import Frame, Points, bundle_of
 
 __all__ = ["OPTIMIZERS", "SETTINGS", "Lessons"]
 
 SETTINGS: Mapping[str, Any] = {"lr": 0.01, "batch_size": 16, "weight_decay": 0.0, "optimizer": "adamw"}
 OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
+T = TypeVar("T")
+
 _EPOCHS = 100_000
 _STOP_S = 5.0
 
@@ -53,6 +57,7 @@ class Lessons:
 
     Attributes:
         run: The present run; None before the first one.
+        frame: How the plane lies in the inputs of the module.
     """
 
     def __init__(self) -> None:
@@ -64,6 +69,7 @@ class Lessons:
         self._steps_before = 0
         self._generation = 0
         self._stale = False
+        self.frame = Frame()
 
     @property
     def speed(self) -> float:
@@ -133,7 +139,7 @@ class Lessons:
             UnknownNameError: There is no such optimizer.
         """
         if name == "optimizer":
-            if value not in OPTIMIZERS:
+            if value not in ALL_OPTIMIZERS:
                 raise UnknownNameError("optimizer", str(value), OPTIMIZERS)
             with self._lock:
                 self._stale = True
@@ -156,17 +162,21 @@ class Lessons:
             "accuracy": s.metrics.get("val_accuracy", s.metrics.get("accuracy")),
         }  # fmt: skip
 
-    def rows(self) -> tuple[list[NDArray[np.float64]], int]:
-        """Epochs, training and validation losses so far, and a number that changes when they begin anew."""
+    def rows(self) -> tuple[list[NDArray[np.float64]], str]:
+        """Epochs, training and validation losses so far, and a text that changes when they begin anew."""
         with self._lock:
             now = self._present()
-            return [np.concatenate([a, b]) for a, b in zip(self._before, now, strict=True)], self._generation
+            return [np.concatenate([a, b]) for a, b in zip(self._before, now, strict=True)], str(self._generation)
 
     def moment(self) -> tuple[int, int, bool]:
         """Says weights of one moment apart from those of another."""
         run = self.run
         step = run.status.step if run is not None else 0
         return self._generation, self._steps_before + step, run is not None and run.state.ended
+
+    def examine(self, look: Callable[[nn.Module], T]) -> T:
+        """Calls `look` with a module of the present weights."""
+        return examine(self.thing(), look)
 
     def thing(self) -> Run | nn.Module:
         """What to look at: the run, or the module before the first one.
@@ -192,15 +202,14 @@ class Lessons:
         return self.run is not None and not self.run.state.ended
 
     def _start(self, points: Points, settings: Mapping[str, Any], *, held: bool = False) -> None:
-        bundle = bundle_of(points)
+        bundle = bundle_of(points, self.frame)
         module = self._module
         if module is None:
             raise TrainingError("there is no network yet")
         self._end()
         pace = _Pace()
         pace.speed, self._pace = self._pace.speed, pace
-        chosen = {k: v for k, v in settings.items() if k in SETTINGS}
-        trainer = Trainer(module, callbacks=[pace], compile=False, checkpoint_every=None, device="cpu", **chosen)
+        trainer = Trainer(module, callbacks=[pace], compile=False, checkpoint_every=None, device="cpu", **settings)
         run = trainer.start(bundle, epochs=_EPOCHS, record=False, name="playground")
         if held:
             run.pause()

@@ -15,6 +15,7 @@ from lepton_lab.training.optimizers import OPTIMIZERS
 from lepton_lab.training.schedules import SCHEDULES
 from lepton_lab.widgets._base import Widget, command
 from lepton_lab.widgets._orders import failure
+from lepton_lab.widgets.playground_project import why_not
 from lepton_lab.widgets.workbench_parts import TABS, Parts
 from lepton_lab.widgets.workbench_project import WorkProject
 from lepton_lab.workspace.workspace import Workspace, current_workspace
@@ -73,6 +74,7 @@ class Workbench(Widget):
             loads = data is None and self._work.source is not None
             self._busy = "loading" if loads else ""
             self._problem: dict[str, str] | None = None
+            self._plane: tuple[DataBundle | None, NetworkSpec | None, str] = (None, None, "")
             super().__init__(project=self._work.name, settings=self._work.settings)
             if self._work.run is not None:
                 self.tab = "train"
@@ -159,6 +161,7 @@ class Workbench(Widget):
     def change(self, settings: dict[str, Any]) -> None:
         """Changes settings of the next run."""
         self.settings = self._work.change_settings(settings)
+        self._parts.tell_playground()
 
     @command
     def start(self) -> str:
@@ -194,6 +197,10 @@ class Workbench(Widget):
     def _heard(self, what: str, value: Any) -> None:
         if what == "network":  # the builder shows it already, and may be further by now
             self._work.use_network(value)
+            self._parts.tell_playground()
+            self.settings = self._work.settings
+            if "inspect" in self._parts.made_tabs():  # a network may begin or cease to fit the plane
+                self.open_tab("inspect")
             self._tell()
         else:
             self._took(what, value)
@@ -204,7 +211,7 @@ class Workbench(Widget):
             self._problem = None
             self._work.use_data(value)
             self._parts.tell_data(value)
-            self._parts.tell_network(self._work.network)
+            self._parts.tell_playground()
         elif what == "network":
             self._work.use_network(value)
             self._parts.tell_network(value)
@@ -216,6 +223,13 @@ class Workbench(Widget):
             self.open_tab(tab)
         self._tell()
 
+    def _no_plane(self) -> str:
+        """Why there is no playground; empty where there is one, or no data yet."""
+        data, network = self._work.data, self._work.network
+        if self._plane[:2] != (data, network):
+            self._plane = data, network, why_not(data, network) if data is not None else ""
+        return self._plane[2]
+
     def _tell(self) -> None:
         """Brings the synced state up to date; sends nothing where nothing changed."""
         data, network, run = self._work.data, self._work.network, self._work.run
@@ -226,6 +240,7 @@ class Workbench(Widget):
         self.state = {
             "busy": self._busy,
             "data": None if data is None else {"name": data.name, "samples": len(data.train), "task": str(data.task)},
+            "no_plane": self._no_plane(),
             "network": None if network is None else {"name": network.name, "layers": len(network.layers)},
             "waiting": "" if self._busy else self._work.waiting() or "",
             "run": about_run,

@@ -15,6 +15,9 @@ from lepton_lab.widgets.evaluation_view import EvaluationView
 from lepton_lab.widgets.feature_map_viewer import FeatureMapViewer
 from lepton_lab.widgets.gradient_monitor import GradientMonitor
 from lepton_lab.widgets.network_builder import NetworkBuilder
+from lepton_lab.widgets.playground import Playground
+from lepton_lab.widgets.playground_project import why_not
+from lepton_lab.widgets.playground_training import SETTINGS
 from lepton_lab.widgets.run_browser import RunBrowser
 from lepton_lab.widgets.training_monitor import TrainingMonitor
 from lepton_lab.widgets.workbench_project import WorkProject
@@ -27,7 +30,7 @@ _OF_TAB: Mapping[str, tuple[str, ...]] = {
     "data": ("explorer",),
     "network": ("builder",),
     "train": ("monitor",),
-    "inspect": ("doctor", "gradients", "maps"),
+    "inspect": ("doctor", "playground", "gradients", "maps"),
     "evaluate": ("evaluation",),
     "runs": ("runs",),
 }
@@ -74,14 +77,27 @@ class Parts:
                 part = self._parts.get(name)
                 if part is not None and part.data is not data:
                     part.data = data
-            self._drop("evaluation", "maps")
+            self._drop("evaluation", "maps", "playground")
 
     def tell_network(self, network: NetworkSpec | None) -> None:
-        """Hands another network to the builder."""
+        """Hands another network to the builder and the playground."""
         with self._quiet():
             builder = self._parts.get("builder")
             if builder is not None and network is not None and builder.network != network:
                 builder.network = network
+        self.tell_playground()
+
+    def tell_playground(self) -> None:
+        """Hands the present network and settings to the playground."""
+        data, network = self._work.data, self._work.network
+        with self._quiet():
+            playground = self._parts.get("playground")
+            if playground is None or network is None or data is None:
+                return
+            if why_not(data, network):
+                self._drop("playground")
+            else:
+                playground.use(network, self._work.settings)
 
     def tell_run(self, run: Any) -> None:
         """Shows another run everywhere."""
@@ -94,6 +110,8 @@ class Parts:
                 gradients.use(run)
             if (maps := self._parts.get("maps")) is not None and maps.run_id != run.id:
                 maps.use(run, self._work.data)
+            if (playground := self._parts.get("playground")) is not None:
+                playground.watch(self._plane_run())
             self._drop("evaluation")
 
     def made_tabs(self) -> list[str]:
@@ -159,6 +177,27 @@ class Parts:
 
     def _make_maps(self) -> Any:
         return FeatureMapViewer(self._work.run, self._work.data) if self._work.run is not None else None
+
+    def _make_playground(self) -> Any:
+        data, network = self._work.data, self._work.network
+        if data is None or why_not(data, network):
+            return None
+        part = Playground(network, data, settings=self._work.settings, run=self._plane_run())
+        part.on_adopt(self._adopted)
+        return part
+
+    def _plane_run(self) -> Any:
+        """The run, where it trains on the present data."""
+        run, data = self._work.run, self._work.data
+        if run is None or data is None or run.fingerprint() not in (None, data.fingerprint):
+            return None
+        return run
+
+    def _adopted(self, network: NetworkSpec, settings: Mapping[str, Any]) -> None:
+        self._work.change_settings({name: settings[name] for name in SETTINGS})
+        self._work.use_network(network)
+        self.tell_network(network)
+        self._took("network", network)
 
     def _make_evaluation(self) -> Any:
         return EvaluationView(self._work.run, self._work.data) if self._work.run is not None else None

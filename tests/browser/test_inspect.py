@@ -194,3 +194,49 @@ def test_points_are_drawn_and_the_boundary_follows(page: Page, lab: Lab) -> None
     notebook.shot("inspect-playground-820", view)
     assert notebook.violations(".pg") == []
     assert notebook.errors == []
+
+
+SPIRALS = """
+import lepton_lab as ll
+data = ll.load_dataset("spirals")
+network = ll.NetworkSpec([ll.Linear(16, activation="tanh"), ll.Linear(8, activation="tanh"), ll.Linear(2)],
+                         input_shape=(2,), name="spiral")
+bench = ll.Workbench("spirals-inspect", data, network)
+bench.train(epochs=100_000, lr=0.01, batch_size=64)
+bench.tab = "inspect"
+bench
+"""
+
+
+def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, SPIRALS, height=1500)
+    notebook.run(120)
+    tab = page.get_by_role("tabpanel", name="Inspect", exact=True)
+    view = tab.get_by_label("Playground", exact=True)
+    expect(view.get_by_text("its boundary and its neurons follow it")).to_be_visible(timeout=30_000)
+    expect(view.locator(".node canvas")).to_have_count(2 + 10 + 8, timeout=30_000)  # ten of a layer are shown
+    ground = view.get_by_label("Plane with").locator("canvas").first
+    before = pixels(ground)
+    page.wait_for_function(
+        "() => Number(document.querySelector('.pg dd')?.textContent.replace(',', '')) >= 60", timeout=90_000
+    )
+    assert pixels(ground) != before
+    notebook.shot("inspect-workbench-plane-light", tab)
+    notebook.execute("bench.run.pause()")
+    view.get_by_role("button", name="Try changes on a copy").click()
+    train = view.get_by_role("button", name="Train", exact=True)
+    expect(train).to_be_enabled(timeout=30_000)
+    view.get_by_role("button", name="One neuron more in layer 2").click()
+    expect(view.get_by_label("Neurons of layer 2")).to_have_text("9", timeout=30_000)
+    train.click()
+    expect(view.get_by_role("button", name="Pause", exact=True)).to_be_visible(timeout=30_000)
+    view.get_by_role("button", name="Pause", exact=True).click()
+    view.get_by_role("button", name="Use in the project").click()
+    expect(view.get_by_text("next run takes this network")).to_be_visible(timeout=30_000)
+    notebook.theme(dark=True)
+    notebook.shot("inspect-workbench-plane-dark", tab)
+    view.get_by_role("button", name="Shown: run spiral-1").click()
+    expect(view.get_by_text("its boundary and its neurons follow it")).to_be_visible(timeout=30_000)
+    assert notebook.violations(".pg") == []
+    assert notebook.execute("print(bench.network.layers[1].out_features)\nbench.run.stop()").strip() == "9"
+    assert notebook.errors == []

@@ -41,7 +41,7 @@ function Words() {
 export function Views({ page, refs, state }: { page: "data" | "inspect" | "evaluate"; refs: readonly string[]; state: State }) {
   const words = t[page];
   const needs = page !== "data" && !state.project?.run ? "run" : null;
-  const [first, second] = refs;
+  const [first, second, third] = refs;
   return (
     <main class="ll-wide ll-views">
       <h1>{words.title}</h1>
@@ -58,6 +58,13 @@ export function Views({ page, refs, state }: { page: "data" | "inspect" | "evalu
         />
       ) : page === "inspect" && first && second ? (
         <>
+          {third && (
+            <>
+              <h2>{t.inspect.playground}</h2>
+              <p class="ll-lead">{t.inspect.playgroundLead}</p>
+              <Embedded refs={[third]} />
+            </>
+          )}
           <h2>{t.inspect.maps}</h2>
           <p class="ll-lead">{t.inspect.mapsLead}</p>
           <Embedded refs={[first]} />

@@ -14,6 +14,8 @@ interface PlaneProps {
   size: number;
   /** Class that is drawn; -1 erases. */
   brush: number;
+  /** Whether the points stay as they are. */
+  still: boolean;
   onDraw: (places: [number, number][], kind: number) => void;
   onErase: (x: number, y: number, radius: number) => void;
 }
@@ -111,6 +113,7 @@ export function Plane(props: PlaneProps) {
     props.onDraw(thinnedPath(drawn, APART), brush);
   };
   const keys = (event: KeyboardEvent) => {
+    if (props.still) return;
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (by) setPen([Math.min(1, Math.max(0, pen[0] + by[0]! / 40)), Math.min(1, Math.max(0, pen[1] + by[1]! / 40))]);
     else if (event.key === " " || event.key === "Enter") dab(pen);
@@ -125,10 +128,12 @@ export function Plane(props: PlaneProps) {
       ref={holder}
       tabIndex={0}
       role="application"
-      aria-label={words.plane(points.y.length, brush < 0 ? words.penErase : words.penDraw(brush))}
+      data-still={props.still ? "" : undefined}
+      aria-label={props.still ? words.planeStill(points.y.length) : words.plane(points.y.length, brush < 0 ? words.penErase : words.penDraw(brush))}
       onKeyDown={keys}
       onBlur={() => setKeyed(false)}
       onPointerDown={(event) => {
+        if (props.still) return;
         event.currentTarget.setPointerCapture(event.pointerId);
         setKeyed(false);
         path.current = [];

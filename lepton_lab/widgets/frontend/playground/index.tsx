@@ -1,6 +1,6 @@
 // Playground: points, a network, a real training.
 //
-// Synced: layers, settings, speed. Points, curve and pictures come by `catch_up` and by messages; the pen is the view's.
+// Synced: layers, settings, speed, watching. Points, curve and pictures come by `catch_up` and by messages; the pen is the view's.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { LineChart, type Series } from "../lib/chart";
 import { Button, Dialog, Segmented, Select, Slider, Stat } from "../lib/controls";
@@ -27,6 +27,15 @@ interface About {
   code: string;
   own: boolean;
   classes: number;
+  /** Classes that can be drawn. */
+  pens: number;
+  said: string;
+  /** Whether the points are those of somebody's data, and whether somebody takes what is found here. */
+  project: boolean;
+  adopts: boolean;
+  names: string[];
+  /** Name of the run that can be watched; empty for none. */
+  run: string;
   limits: Limits;
 }
 
@@ -42,7 +51,7 @@ interface Curve {
   epochs: number[];
   loss: number[];
   held: number[];
-  generation: number;
+  generation: string;
 }
 
 const SPEEDS = { slow: 3, normal: 20, fast: 100, full: 0 } as const;
@@ -71,10 +80,11 @@ function App() {
   const [state, setState] = useState<State | null>(null);
   const [points, setPoints] = useState<Points>(NO_POINTS);
   const [drawn, setDrawn] = useState<Drawn | null>(null);
-  const [curve, setCurve] = useState<Curve>({ epochs: [], loss: [], held: [], generation: 0 });
+  const [curve, setCurve] = useState<Curve>({ epochs: [], loss: [], held: [], generation: "" });
   const rows = useRef(curve);
   const [brush, setBrush] = useState("0");
-  const [form, setForm] = useState({ kind: "circles", count: 300, noise: 0.1, seed: 0 });
+  const [watching, setWatching] = useTrait<boolean>("watching");
+  const [form, setForm] = useState({ kind: "", count: 300, noise: 0.1, seed: 0 });
   const [pasting, setPasting] = useState(false);
   const [note, setNote] = useState("");
 
@@ -82,6 +92,7 @@ function App() {
     const { result, buffers } = await link.call("catch_up");
     setAbout(result);
     setState(result);
+    setForm((now) => ({ ...now, kind: now.kind || (result.project ? "" : result.kinds[0]) }));
     setPoints({ x: f32(buffers[0]!), y: u8(buffers[1]!), valid: u8(buffers[2]!) });
     const [epochs, loss, held] = [3, 4, 5].map((i) => Array.from(f64(buffers[i]!))) as [number[], number[], number[]];
     rows.current = { epochs, loss, held, generation: result.generation };
@@ -121,10 +132,16 @@ function App() {
   if (!about || !state) return <div class="pg" style={{ minHeight: "480px" }} aria-busy="true" />;
   const running = ["queued", "starting", "running"].includes(state.state);
   const few = new Set(points.y).size < 2 || points.y.length < 4 ? words.few : "";
+  const shown = watching && about.run;
   const generate = (next: typeof form) => {
     setForm(next);
     setNote("");
-    void order("generate", next);
+    if (next.kind) void order("generate", next);
+  };
+  const yours = () => {
+    setForm({ ...form, kind: "" });
+    setNote("");
+    void order("own_points");
   };
   const draw = (places: [number, number][], kind: number) =>
     void order("draw", {}, [Float32Array.from(places.flat()), Uint8Array.from(places, () => kind)]);
@@ -133,14 +150,21 @@ function App() {
   return (
     <section class="pg" aria-label={words.region}>
       <div class="bar">
-        {running ? (
-          <Button kind="primary" icon="pause" width={88} label={words.pause} onClick={() => void order("pause")} />
-        ) : (
-          <Button kind="primary" icon="play" width={88} label={words.train} disabledReason={few} onClick={() => void order("play")} />
+        {about.run && (
+          <Segmented small label={words.shows} value={shown ? "run" : "own"} options={[{ value: "run", label: words.showsRun(about.run) }, { value: "own", label: words.showsOwn }]} onChange={(value) => setWatching(value === "run")} />
         )}
-        <Button icon="step" label={words.step} title={words.stepTitle} disabledReason={few} onClick={() => void order("step")} />
-        <Button icon="undo" label={words.reset} title={words.resetTitle} onClick={() => void order("reset")} />
-        <Segmented small label={words.speed} value={pace} options={(Object.keys(SPEEDS) as (keyof typeof SPEEDS)[]).map((value) => ({ value, label: words.speeds[value] }))} onChange={(value) => setSpeed(SPEEDS[value])} />
+        {!shown && (
+          <>
+            {running ? (
+              <Button kind="primary" icon="pause" width={88} label={words.pause} onClick={() => void order("pause")} />
+            ) : (
+              <Button kind="primary" icon="play" width={88} label={words.train} disabledReason={few} onClick={() => void order("play")} />
+            )}
+            <Button icon="step" label={words.step} title={words.stepTitle} disabledReason={few} onClick={() => void order("step")} />
+            <Button icon="undo" label={words.reset} title={words.resetTitle} onClick={() => void order("reset")} />
+            <Segmented small label={words.speed} value={pace} options={(Object.keys(SPEEDS) as (keyof typeof SPEEDS)[]).map((value) => ({ value, label: words.speeds[value] }))} onChange={(value) => setSpeed(SPEEDS[value])} />
+          </>
+        )}
         <span class="ll-grow" />
         <dl class="ll-stats">
           <Stat label={words.epoch} value={count(state.epoch)} width={48} />
@@ -150,40 +174,53 @@ function App() {
         </dl>
       </div>
       <div class="three">
-        <section class="data" aria-label={words.data}>
-          <h2>{words.data}</h2>
-          <div class="forms" role="group" aria-label={words.data}>
-            {about.kinds.map((kind) => (
-              <Button key={kind} label={words.kinds[kind] ?? kind} pressed={form.kind === kind} onClick={() => generate({ ...form, kind })} />
-            ))}
-          </div>
-          <Slider label={words.count} min={20} max={1000} step={10} value={form.count} format={(n) => count(n)} onChange={(n) => generate({ ...form, count: Math.round(n) })} />
-          <Slider label={words.noise} min={0} max={0.5} step={0.05} value={form.noise} format={(n) => n.toFixed(2)} onChange={(noise) => generate({ ...form, noise })} />
-          <div class="ll-row ll-wrap">
-            <Button kind="quiet" label={words.another} onClick={() => generate({ ...form, seed: form.seed + 1 })} />
-            <Button kind="quiet" icon="table" label={words.paste} onClick={() => setPasting(true)} />
-          </div>
-          {note && <p class="ll-sm ll-soft">{note}</p>}
-          <h2>{words.training}</h2>
-          <Slider log label={words.lr} min={1e-4} max={1} value={settings.lr} format={(x) => power(x)} onChange={(x) => set("lr")(Number(x.toPrecision(2)))} />
-          <Slider label={words.batch} min={1} max={128} step={1} value={settings.batch_size} format={(n) => String(Math.round(n))} onChange={(n) => set("batch_size")(Math.round(n))} />
-          <Select label={words.decay} value={String(settings.weight_decay)} options={decays(settings.weight_decay)} onChange={(value) => set("weight_decay")(Number(value))} />
-          <Select label={words.optimizer} value={settings.optimizer} options={about.limits.optimizers.map((value) => ({ value, label: value }))} onChange={set("optimizer")} />
-        </section>
+        {shown ? (
+          <section class="data" aria-label={words.data}>
+            <h2>{words.data}</h2>
+            <p class="ll-sm ll-soft">{about.said}</p>
+            <h2>{words.training}</h2>
+            <p class="ll-sm ll-soft">{words.watched(about.run)}</p>
+            <p class="ll-sm ll-soft">{words.watchedHelp}</p>
+            <Button kind="primary" label={words.copyRun} onClick={() => void order("own_copy")} />
+          </section>
+        ) : (
+          <section class="data" aria-label={words.data}>
+            <h2>{words.data}</h2>
+            {about.project && <Button label={words.yours} pressed={!form.kind} onClick={yours} />}
+            <div class="forms" role="group" aria-label={words.data}>
+              {about.kinds.map((kind) => (
+                <Button key={kind} label={words.kinds[kind] ?? kind} pressed={form.kind === kind} onClick={() => generate({ ...form, kind })} />
+              ))}
+            </div>
+            {form.kind && <Slider label={words.count} min={20} max={1000} step={10} value={form.count} format={(n) => count(n)} onChange={(n) => generate({ ...form, count: Math.round(n) })} />}
+            {form.kind && <Slider label={words.noise} min={0} max={0.5} step={0.05} value={form.noise} format={(n) => n.toFixed(2)} onChange={(noise) => generate({ ...form, noise })} />}
+            <div class="ll-row ll-wrap">
+              {form.kind && <Button kind="quiet" label={words.another} onClick={() => generate({ ...form, seed: form.seed + 1 })} />}
+              <Button kind="quiet" icon="table" label={words.paste} onClick={() => setPasting(true)} />
+            </div>
+            {(note || about.said) && <p class="ll-sm ll-soft">{note || about.said}</p>}
+            <h2>{words.training}</h2>
+            <Slider log label={words.lr} min={1e-4} max={1} value={settings.lr} format={(x) => power(x)} onChange={(x) => set("lr")(Number(x.toPrecision(2)))} />
+            <Slider label={words.batch} min={1} max={128} step={1} value={settings.batch_size} format={(n) => String(Math.round(n))} onChange={(n) => set("batch_size")(Math.round(n))} />
+            <Select label={words.decay} value={String(settings.weight_decay)} options={decays(settings.weight_decay)} onChange={(value) => set("weight_decay")(Number(value))} />
+            <Select label={words.optimizer} value={settings.optimizer} options={[...new Set([...about.limits.optimizers, settings.optimizer])].map((value) => ({ value, label: value }))} onChange={set("optimizer")} />
+            {about.adopts && <Button icon="check" label={words.adopt} title={words.adoptTitle} onClick={() => void order("adopt").then(() => setNote(words.adopted))} />}
+          </section>
+        )}
         <div class="middle">
-          <Network layers={layers} own={about.own} limits={about.limits} portrait={drawn?.portrait ?? null} arrays={drawn?.neurons ?? []} weights={drawn?.weights ?? []} onLayers={(next) => void order("set_layers", { layers: next })} />
+          <Network layers={layers} own={about.own || !!shown} fixed={shown ? "" : words.own} names={about.names} limits={about.limits} portrait={drawn?.portrait ?? null} arrays={drawn?.neurons ?? []} weights={drawn?.weights ?? []} onLayers={(next) => void order("set_layers", { layers: next })} />
           <details class="code">
             <summary>{words.code}</summary>
             <Code text={about.code} />
           </details>
         </div>
         <section class="right" aria-label={words.output}>
-          <div class="ll-row pens">
-            <Segmented small label={words.brush} value={brush} options={[0, 1, 2, 3].map((i) => ({ value: String(i), label: String(i) })).concat({ value: "-1", label: words.erase })} onChange={setBrush} />
+          <div class="ll-row pens" hidden={!!shown}>
+            <Segmented small label={words.brush} value={brush} options={Array.from({ length: about.pens }, (_, i) => ({ value: String(i), label: String(i) })).concat({ value: "-1", label: words.erase })} onChange={setBrush} />
             <span class="ll-grow" />
             <Button kind="quiet" label={words.clear} onClick={() => void order("clear")} />
           </div>
-          <Plane points={points} winner={drawn?.winner ?? null} sure={drawn?.sure ?? null} size={drawn?.portrait.size ?? 0} brush={Number(brush)} onDraw={draw} onErase={(x, y, radius) => void order("erase", { x, y, radius })} />
+          <Plane points={points} winner={drawn?.winner ?? null} sure={drawn?.sure ?? null} size={drawn?.portrait.size ?? 0} brush={Number(brush)} still={!!shown} onDraw={draw} onErase={(x, y, radius) => void order("erase", { x, y, radius })} />
           <p class="ll-xs ll-soft">{words.held}</p>
           <LineChart label={words.curve} xLabel={words.epochs} series={series} height={132} readout={false} now formatX={(x) => count(x)} />
           {!series.length && <p class="ll-xs ll-soft">{words.emptyCurve}</p>}

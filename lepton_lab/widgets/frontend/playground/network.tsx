@@ -20,6 +20,9 @@ export interface Limits {
 interface NetworkProps {
   layers: readonly Layer[];
   own: boolean;
+  /** Said instead of the button for a further layer, where the layers cannot be edited. */
+  fixed: string;
+  names: readonly string[];
   limits: Limits;
   portrait: Portrait | null;
   arrays: readonly Uint8Array[];
@@ -42,7 +45,7 @@ export function Network(props: NetworkProps) {
       <div class="ll-row">
         <h2>{words.network}</h2>
         {own ? (
-          <span class="ll-sm ll-soft">{words.own}</span>
+          <span class="ll-sm ll-soft">{props.fixed}</span>
         ) : (
           <Button kind="quiet" icon="plus" label={words.addLayer} disabledReason={full} onClick={() => props.onLayers([...layers, { units: 4, activation: layers[layers.length - 1]?.activation ?? "tanh" }])} />
         )}
@@ -52,8 +55,8 @@ export function Network(props: NetworkProps) {
         <div class="col" data-col={0}>
           <div class="hd ll-xs ll-soft">{words.inputs}</div>
           {[INPUT, INPUT_2].map((data, i) => (
-            <span class="node" data-node key={i} title={words.input(i + 1)}>
-              <Pixels data={data} width={24} height={24} size={SIZE} ramp="gradient" label={words.input(i + 1)} />
+            <span class="node" data-node key={i} title={words.input(i + 1, props.names[i])}>
+              <Pixels data={data} width={24} height={24} size={SIZE} ramp="gradient" label={words.input(i + 1, props.names[i])} />
             </span>
           ))}
         </div>

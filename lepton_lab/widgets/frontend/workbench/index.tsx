@@ -83,7 +83,10 @@ function App() {
                 {t.loading}
               </p>
             ) : (
-              <Parts tab={value} />
+              <>
+                <Parts tab={value} />
+                {value === "inspect" && state.no_plane && <p class="ll-wb-note ll-sm ll-soft">{state.no_plane}</p>}
+              </>
             )}
           </div>
         ))}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { mark, type State } from "./state";
 
-const empty: State = { busy: "", data: null, network: null, waiting: "", run: null, problem: null };
+const empty: State = { busy: "", data: null, network: null, waiting: "", no_plane: "", run: null, problem: null };
 const data = { name: "digits", samples: 10, task: "multiclass" };
 const network = { name: "mlp", layers: 3 };
 

@@ -7,6 +7,8 @@ export type Tab = (typeof TABS)[number];
 export interface State {
   busy: string;
   data: { name: string; samples: number; task: string } | null;
+  /** Why the Inspect tab has no playground; empty where it has one. */
+  no_plane: string;
   network: { name: string; layers: number } | null;
   /** Why no run can be started now; empty where one can. */
   waiting: string;

@@ -30,6 +30,8 @@ export const app = {
     lead: "What happens inside the network. Bright spots are where a layer reacts strongly.",
     maps: "What each layer sees (feature maps)",
     mapsLead: "Pin an example: the first layers find edges and dots, the later ones whole shapes. The pictures change while the network learns.",
+    playground: "What it says of every point (decision boundary)",
+    playgroundLead: "Your data as points, and behind them what the network says of each place. The small pictures show the same for every single neuron: how the parts make up the whole.",
     gradients: "What each layer learns (gradients)",
     gradientsLead: "How strongly the mistakes change each layer. Quiet is good; blue means a layer hardly learns (vanishing gradient), red that it is thrown about (exploding gradient).",
   },
