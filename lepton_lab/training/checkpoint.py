@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_REST_S = 0.5  # s between two writes: a training of short epochs does not pay for a file after each
 _KEPT = 2  # periodic checkpoints that are kept, so that a damaged one leaves an older one
 
 
@@ -155,7 +156,7 @@ def load_model(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
 class CheckpointWriter:
     """Writes checkpoints from a thread of its own, so that the training does not wait for the disk.
 
-    Threads: `put` is called by the training thread; a newer periodic checkpoint replaces one that is still waiting.
+    Threads: `put` is called by the training thread; a newer checkpoint replaces one of its kind that is still waiting.
 
     Args:
         folder: Where the files go.
@@ -190,14 +191,16 @@ class CheckpointWriter:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
-                    return
-                kind = next(iter(self._waiting))
-                snapshot = self._waiting.pop(kind)
-            try:
-                self._save(kind, snapshot)
-            except (OSError, CheckpointError) as error:  # a full disk must not end the training
-                self.problem = error
+                waiting, self._waiting = self._waiting, {}
+            if not waiting:
+                return
+            for kind, snapshot in waiting.items():
+                try:
+                    self._save(kind, snapshot)
+                except (OSError, CheckpointError) as error:  # a full disk must not end the training
+                    self.problem = error
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, _REST_S)
 
     def _save(self, kind: str, snapshot: Snapshot) -> None:
         if kind == "best":

@@ -27,15 +27,15 @@ from torch import Tensor, nn
 from lepton_lab.data.folders import cache_dir
 from lepton_lab.training.blueprint import blueprint_of
 from lepton_lab.training.compiled import LoadedSteps, flat_arguments
+from lepton_lab.training.payback import Estimate, estimate, kind_of, read_note
 from lepton_lab.training.setup import class_weights_of
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine
     from lepton_lab.training.optimizers import FusedOptimizer
 
-__all__ = ["CompileJob", "expected_seconds", "library_of", "load_library", "order_of"]
+__all__ = ["CompileJob", "expected", "library_of", "load_library", "order_of"]
 
-_COLD = 20.0  # s that compiling takes where nothing was compiled on this machine before
 _LIMIT = 900.0  # s; a compiler that takes longer is ended
 _SOURCES = ("compiled.py", "compile_process.py", "blueprint.py", "losses.py")
 
@@ -77,22 +77,18 @@ def library_of(order: dict[str, Any]) -> Path:
 def load_library(library: Path) -> LoadedSteps | None:
     """The compiled steps in a file; None where there is none, or it is not what was written."""
     try:
-        wanted = json.loads(library.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
+        wanted = read_note(library.with_suffix(".json")).get("sha256")
         if hashlib.sha256(library.read_bytes()).hexdigest() != wanted:
             return None
         os.utime(library)  # the ones used last are kept
         return LoadedSteps(library)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+    except (OSError, RuntimeError):
         return None
 
 
-def expected_seconds() -> float:
-    """Seconds that compiling will take: what it took here last time, or a guess."""
-    try:
-        newest = max(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
-        return float(json.loads(newest.read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return _COLD
+def expected(order: dict[str, Any]) -> Estimate:
+    """What compiling an order will cost and bring."""
+    return estimate(_folder(), kind_of(order))
 
 
 class CompileJob:
@@ -119,15 +115,21 @@ class CompileJob:
         )  # fmt: skip
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:
-            pipe.write(json.dumps({**order, "library": str(library)}).encode())
-        self._deadline = time.monotonic() + _LIMIT
+            about = {"library": str(library), "kind": kind_of(order), "ordered": time.time()}
+            pipe.write(json.dumps({**order, **about}).encode())
+        self._begin = time.monotonic()
 
     @property
     def done(self) -> bool:
         """Whether the process has ended; asking costs microseconds."""
-        if time.monotonic() > self._deadline:
+        if self.seconds > _LIMIT:
             self.stop()
         return self._process.poll() is not None
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._begin
 
     @property
     def problem(self) -> str | None:

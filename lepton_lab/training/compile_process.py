@@ -41,7 +41,6 @@ def compile_order(order: dict[str, Any], library: Path) -> None:
     Raises:
         RuntimeError: Compiled and eager steps differ.
     """
-    start = time.perf_counter()
     run, arguments = _function(order)
     import torch._inductor.lowering  # decompositions need it
     from torch._inductor.decomposition import select_decomp_table
@@ -58,7 +57,8 @@ def compile_order(order: dict[str, Any], library: Path) -> None:
         }
         torch._inductor.aot_compile(graph, tuple(arguments), options=options)
         _compare(run, made, arguments)
-        about = {"sha256": hashlib.sha256(made.read_bytes()).hexdigest(), "seconds": time.perf_counter() - start}
+        checksum = hashlib.sha256(made.read_bytes()).hexdigest()
+        about = {"sha256": checksum, "seconds": time.time() - order["ordered"], "kind": order["kind"]}
         note = Path(folder) / "steps.json"
         note.write_text(json.dumps(about), encoding="utf-8")
         note.replace(library.with_suffix(".json"))

@@ -17,6 +17,7 @@ import torch
 __all__ = ["best_time", "pick_threads", "training_thread"]
 
 _GAIN = 0.92  # more threads must bring a step below this share of its time
+_TINY = 0.5e-3  # s; so short a step cannot gain by more threads, and trying them makes a busy machine wait
 _QUICK = 0.030  # s; a step that takes longer is measured fewer times
 _lock = threading.Lock()
 _inside = 0
@@ -74,7 +75,7 @@ def pick_threads(step: Callable[[], None], most: int) -> tuple[int, float]:
     torch.set_num_threads(1)
     step()  # lazy imports and first allocations
     one = best_time(step, 5)
-    if most < 2:
+    if most < 2 or one < _TINY:
         return 1, one
     torch.set_num_threads(most)
     start = time.perf_counter()

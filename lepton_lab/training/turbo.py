@@ -2,9 +2,10 @@
 
 Such a call takes a third to a half of the time of the same eager steps of a small network. Compiling takes about ten
 seconds, loading what was compiled before takes a millisecond. So a training starts with compiled steps where the cache
-has them, and eagerly elsewhere; where the time left is worth it, a process of low priority compiles beside it, and the
-loop changes over between two batches. The compiled function works on the very tensors of parameters and optimizer, so
-nothing is handed over, and eager and compiled steps can follow each other in any order.
+has them, and eagerly elsewhere. Once it has trained for a second, its speed tells the time left; where that is worth
+it (`payback`), a process of low priority compiles beside it, and the loop changes over between two batches. The
+compiled function works on the very tensors of parameters and optimizer, so nothing is handed over, and eager and
+compiled steps can follow each other in any order.
 
 Orders are obeyed before each call, so one that comes during a call waits for its end: two batches of a network whose
 steps are short, one of others. Where single batches are ordered, eager steps take them.
@@ -22,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from lepton_lab.training.compile_job import CompileJob, expected_seconds, library_of, load_library, order_of
+from lepton_lab.training.compile_job import CompileJob, expected, library_of, load_library, order_of
 from lepton_lab.training.compiled import GraphSteps, LoadedSteps, several_steps
 from lepton_lab.training.feeds import ResidentFeed
 from lepton_lab.training.optimizers import FusedOptimizer
+from lepton_lab.training.payback import Estimate, note_share
 from lepton_lab.training.setup import usable_cpus
 
 if TYPE_CHECKING:
@@ -35,9 +37,7 @@ __all__ = ["Turbo", "reason_against"]
 
 STEPS_PER_CALL = 2  # five are hardly quicker, and take three times as long to compile
 _SHORT = 0.02  # s; longer steps are taken one a call, so that orders take effect at once
-_SLOWED = 1.25  # what an eager step takes, relative, while a process of low priority compiles on another CPU
-_SHARE = 0.8  # what a compiled step takes, relative, with half of the usual gain
-_LATE = 2.0  # compiling may take so many times what is expected
+_LOOK = 1.0  # s of training after which its speed is known
 _TURN = 50  # steps of either kind in turn, before it is decided which are quicker
 _log = logging.getLogger(__name__)
 
@@ -92,6 +92,9 @@ class Turbo:
         self._function: LoadedSteps | GraphSteps | None = None
         self._job: CompileJob | None = None
         self._library: Path | None = None
+        self._order: dict[str, Any] | None = None  # what would be compiled; None once that is decided
+        self._estimate: Estimate | None = None
+        self._begin = engine.progress.step, engine.clock.elapsed()
         self._rate: tuple[float, Tensor] | None = None
         self._size = engine.feed.batch_size
         self._about = _about(engine)
@@ -99,10 +102,10 @@ class Turbo:
         self._trial = None if trusted else Trial()
 
     def decide(self) -> bool:
-        """Loads what was compiled before, or starts to compile where that pays or was asked for.
+        """Loads what was compiled before; compiles where that was asked for.
 
         Returns:
-            Whether there are compiled steps, or will be.
+            Whether there are compiled steps, or may be later.
         """
         engine = self.engine
         if engine.device.type == "cuda":
@@ -114,21 +117,24 @@ class Turbo:
         self._library = library_of(order)
         if self._load():
             return True
-        asked = engine.settings.compile is True
-        left = (engine.total_steps() - engine.progress.step) * engine.step_seconds
-        if not asked and (engine.threads >= usable_cpus() or not pays(left, expected_seconds())):
-            return False
         if not (shutil.which("g++") or shutil.which("clang++") or os.environ.get("CXX")):
             return False
+        if engine.settings.compile is True:
+            if self._start(order, patient=False):
+                assert self._job is not None
+                self._job.wait()
+                self.poll()
+            return self.ready
+        self._order, self._estimate = order, expected(order)
+        return engine.threads < usable_cpus()
+
+    def _start(self, order: dict[str, Any], *, patient: bool) -> bool:
+        assert self._library is not None
         try:
-            self._job = CompileJob(order, self._library, patient=not asked)
+            self._job = CompileJob(order, self._library, patient=patient)
         except OSError as problem:
             _log.info("no process could be started to compile steps: %s", problem)
-            return False
-        if asked:
-            self._job.wait()
-            self.poll()
-        return self.ready or self._job is not None
+        return self._job is not None
 
     def _capture(self) -> bool:
         engine, optimizer = self.engine, _optimizer(self.engine)
@@ -154,13 +160,37 @@ class Turbo:
         return self.ready
 
     def poll(self) -> None:
-        """Takes the compiled steps over once they are there; asked at every reading."""
+        """Starts to compile where that pays, and takes the compiled steps over once they are there.
+
+        Asked at every reading while steps are eager.
+        """
         job = self._job
-        if job is None or not job.done:
+        if job is None:
+            self._consider()
+            return
+        if not job.done:
+            late = self._estimate is not None and job.seconds > self._estimate.limit
+            if late and not self._pays(job.seconds):
+                self.engine.drop_turbo()
             return
         self._job = None
         if not self._load():  # no compiler, no disk, an operation that it cannot do: training goes on eagerly
             _log.info("steps could not be compiled: %s", job.problem)
+            self.engine.drop_turbo()
+
+    def _consider(self) -> None:
+        """Decides once, as soon as the speed is known."""
+        if self._order is None or self.engine.clock.elapsed() - self._begin[1] < _LOOK:
+            return
+        order, self._order = self._order, None
+        if not self._pays() or not self._start(order, patient=True):
+            self.engine.drop_turbo()
+
+    def _pays(self, spent: float = 0.0) -> bool:
+        engine, (step, elapsed) = self.engine, self._begin
+        assert self._estimate is not None
+        seconds = (engine.clock.elapsed() - elapsed) / max(1, engine.progress.step - step)
+        return self._estimate.pays((engine.total_steps() - engine.progress.step) * seconds, spent)
 
     def close(self) -> None:
         """Ends what still compiles."""
@@ -196,6 +226,8 @@ class Turbo:
         compiled = trial.compiled_next(self.engine.progress.step)
         if trial.decided:
             self._trial = None
+            if self._library is not None:
+                note_share(self._library, trial.share)
             if not compiled:
                 self.engine.drop_turbo()
         return compiled
@@ -229,10 +261,11 @@ class Trial:
 
     Attributes:
         decided: Whether that is known.
+        share: Then, what a compiled step takes of an eager one's time.
     """
 
     def __init__(self) -> None:
-        self.decided = False
+        self.decided, self.share = False, 1.0
         self._begin: tuple[float, int] | None = None
         self._times: list[float] = []  # s a step: compiled, eager, compiled, eager
 
@@ -247,17 +280,8 @@ class Trial:
         if len(self._times) < 4:
             return len(self._times) % 2 == 0
         self.decided = True
-        return min(self._times[::2]) < min(self._times[1::2])
-
-
-def pays(left: float, cost: float) -> bool:
-    """Whether compiling for `cost` seconds beside a training with `left` eager seconds to go loses no time.
-
-    While it compiles, the training is slowed a little; afterwards each step takes a part of its time. That must come
-    out even where compiling takes twice as long as expected and brings half of what it usually does.
-    """
-    late = _LATE * cost
-    return late + max(0.0, left - late / _SLOWED) * _SHARE < left
+        self.share = min(self._times[::2]) / max(1e-9, min(self._times[1::2]))
+        return self.share < 1.0
 
 
 def _optimizer(engine: Engine) -> FusedOptimizer:

@@ -4,6 +4,7 @@ Most tests put the function itself in the place of the library that a process co
 """
 
 import json
+import threading
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from lepton_lab.data import from_arrays
 from lepton_lab.errors import NonFiniteError
-from lepton_lab.training import Slots, Trainer, compile_job, compile_process, turbo
+from lepton_lab.training import Slots, Trainer, compile_job, compile_process, payback, turbo
 from lepton_lab.training.blueprint import blueprint_of, built
 from lepton_lab.training.compiled import GraphSteps, flat_arguments, several_steps
 from lepton_lab.training.optimizers import make_optimizer
@@ -174,7 +175,8 @@ def test_what_still_compiles_is_ended_with_the_run(blobs, mlp, monkeypatch, tmp_
     monkeypatch.setattr(compile_job, "cache_dir", lambda: tmp_path)
     monkeypatch.setattr(compile_job.sys, "executable", str(program))
     monkeypatch.setattr(turbo, "CompileJob", Endless)
-    monkeypatch.setattr(turbo, "pays", lambda left, cost: True)
+    monkeypatch.setattr(turbo, "expected", lambda order: payback.Estimate(0.0))
+    monkeypatch.setattr(turbo, "_LOOK", 0.0)
     monkeypatch.setattr(turbo, "usable_cpus", lambda: 2)
     assert fit(mlp(), blobs, "auto").status.step == 20
     assert started[0].done
@@ -190,8 +192,9 @@ def test_a_library_does_what_eager_steps_do(blobs, tmp_path, monkeypatch):
         run = fit(module, blobs, choice, epochs=2, optimizer="sgd", lr=0.1)
         trained.append((module, run))
     (note,) = (tmp_path / "compiled").glob("*.json")
-    assert json.loads(note.read_text())["seconds"] > 0
-    assert compile_job.expected_seconds() < 600
+    about = json.loads(note.read_text())
+    assert payback.estimate(note.parent, about["kind"]).seconds == about["seconds"]
+    assert 1 < about["seconds"] < 600
     (a, first), (b, second) = trained
     torch.testing.assert_close(a[0].weight, b[0].weight, rtol=1e-4, atol=1e-5)
     assert first.history["loss"] == pytest.approx(second.history["loss"], rel=1e-4)
@@ -209,18 +212,39 @@ def test_a_blueprint_builds_the_same_network():
     assert blueprint_of(nn.Sequential(nn.LSTM(2, 2))) is None
 
 
-def test_it_pays_for_long_trainings_only():
-    assert not turbo.pays(left=5.0, cost=60.0)
-    assert not turbo.pays(left=60.0, cost=60.0)
-    assert turbo.pays(left=600.0, cost=60.0)
-    assert turbo.pays(left=60.0, cost=6.0)
+def test_a_compiler_that_is_late_is_ended_while_the_training_goes_on(blobs, mlp, monkeypatch, tmp_path):
+    stopped, ended = [], threading.Event()
+
+    class Late:
+        done, problem, seconds = False, None, 1e9
+
+        def __init__(self, order, library, *, patient):
+            assert patient
+
+        def stop(self):
+            stopped.append(ended.is_set())
+
+    monkeypatch.setattr(compile_job, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(turbo, "CompileJob", Late)
+    monkeypatch.setattr(turbo, "_LOOK", 0.0)
+    monkeypatch.setattr(turbo, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(turbo, "expected", lambda order: payback.Estimate(1e-6))
+    last = type("Last", (), {"on_train_end": lambda self, logs=None: ended.set()})()
+    assert fit(mlp(), blobs, "auto", epochs=20, log_every=10, callbacks=[last]).status.step == 200
+    assert stopped == [False]
 
 
-@pytest.mark.parametrize("cost", [6.0, 75.0])
-def test_where_compiling_takes_twice_as_long_no_time_is_lost(cost):
-    for left in range(1, 2000):
-        if turbo.pays(float(left), cost):
-            assert 2 * cost + (left - 2 * cost / 1.25) * 0.8 <= left
+@pytest.mark.parametrize(("cost", "started"), [(1e-4, 1), (1e6, 0)])
+def test_a_compiler_is_started_where_the_time_left_is_worth_it(
+    calls, libraries, blobs, mlp, monkeypatch, cost, started
+):
+    monkeypatch.setattr(turbo, "_LOOK", 0.0)
+    monkeypatch.setattr(turbo, "usable_cpus", lambda: 2)
+    monkeypatch.setattr(turbo, "expected", lambda order: payback.Estimate(cost))
+    run = fit(mlp(), blobs, "auto", epochs=20, log_every=10)
+    assert run.status.step == 200
+    assert len(libraries()) == started
+    assert bool(calls) is bool(started)
 
 
 @pytest.mark.parametrize(("compiled", "kept"), [(0.5, True), (2.0, False)])
