@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,6 @@ from lepton_lab.errors import LeptonError
 from lepton_lab.training import Slots, Table, Trainer, active_runs
 
 ROUNDS = 5
-SHORT_EPOCHS, LONG_EPOCHS = 10, 160  # too short to compile beside, and long enough
 HISTORY_ROWS = 10_000_000
 FRESH = """
 import time, torch
@@ -69,17 +67,24 @@ def run(quick: bool = False) -> list[dict]:
     return rows + _history(HISTORY_ROWS // 20 if quick else HISTORY_ROWS) + _start(rounds)
 
 
-def _mlp(rounds: int, share: float, *, compiled: bool) -> list[dict]:
+def mnist_data(share: float = 1.0) -> DataBundle:
+    """MNIST's training images as rows; the packaged sample of it repeated where the whole is not there."""
     (images, labels), _ = datasets.mnist.load_data()
     repeat = 1 if len(images) >= 60_000 else -(-60_000 // len(images))
     x = torch.from_numpy(images).reshape(-1, 784).float().div(255).repeat(repeat, 1)[: int(60_000 * share)]
     y = torch.from_numpy(labels).long().repeat(repeat)[: len(x)]
-    data = from_arrays(x, y, valid=0, test=0)
+    return from_arrays(x, y, valid=0, test=0)
 
-    def net() -> nn.Sequential:
-        torch.manual_seed(0)
-        return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
+def mnist_net() -> nn.Sequential:
+    """784-64-64-10, always with the same weights."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def _mlp(rounds: int, share: float, *, compiled: bool) -> list[dict]:
+    data, net = mnist_data(share), mnist_net
+    x, y = data.train.tensors()
     sides: dict[str, Callable[[], float]] = {
         "hand": lambda: _hand(net(), x, y, 32),
         "eager": lambda: _engine(net(), data, 32, compile=False),
@@ -92,47 +97,7 @@ def _mlp(rounds: int, share: float, *, compiled: bool) -> list[dict]:
     ]
     if compiled:
         rows.append(_row("the same once compiled steps have taken over", ratio["compiled"], "≤ 0.6"))
-        rows += _whole_fits(net, data, rounds)
     return rows
-
-
-def _whole_fits(net: Callable[[], nn.Module], data: DataBundle, rounds: int) -> list[dict]:
-    """Whole fits as they are by default against eager ones: with an empty cache, and with what was compiled before."""
-
-    def fit(epochs: int, cache: str | None = None) -> float:
-        """Seconds of a fit; eager without a cache."""
-        settings = {"compile": False} if cache is None else {}
-        with _environment("LEPTON_CACHE", cache):
-            start = time.perf_counter()
-            Trainer(net(), metrics=["accuracy"], **settings).fit(data, epochs, 32, verbose=0, slots=Slots(1))
-            return time.perf_counter() - start
-
-    with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as kept:
-        with _environment("TORCHINDUCTOR_CACHE_DIR", f"{kept}/inductor"):
-            long = fit(LONG_EPOCHS, kept) / fit(LONG_EPOCHS)  # compiles beside the training, into `kept`
-        pairs = []
-        for i in range(rounds):
-            caches = (None, cold, kept)
-            seconds = {cache: fit(SHORT_EPOCHS, cache) for cache in (caches if i % 2 == 0 else caches[::-1])}
-            pairs.append([seconds[cache] for cache in caches])
-    what = "whole fit by default / eager alone"
-    return [
-        _row(f"{what}, {SHORT_EPOCHS} epochs, nothing compiled", _median(b / a for a, b, _ in pairs), "≤ 1.02"),
-        _row(f"{what}, {SHORT_EPOCHS} epochs, compiled before", _median(c / a for a, _, c in pairs), "≤ 1.02"),
-        _row(f"{what}, {LONG_EPOCHS} epochs, compiled meanwhile, one pair", long, "≤ 1.02"),
-    ]
-
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    before = os.environ.get(name)
-    if value is not None:
-        os.environ[name] = value
-    yield
-    if before is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = before
 
 
 def _median(values: Iterable[float]) -> float:
