@@ -21,6 +21,7 @@ from lepton_lab.training.run import active_runs
 from lepton_lab.training.status import RunState
 from lepton_lab.widgets._base import Reply, Widget, command
 from lepton_lab.widgets.run_browser_rows import Listing, Row, list_runs, live_rows, newest
+from lepton_lab.widgets.training_monitor import TrainingMonitor
 from lepton_lab.workspace import StoredRun, Workspace, current_workspace
 from lepton_lab.workspace.comparison import Comparison
 
@@ -36,7 +37,8 @@ class RunBrowser(Widget):
     """All runs, sorted, searched and compared: overlaid curves, the settings that differ, parallel coordinates.
 
     Live runs move while one looks, those of other processes too. Each run can be opened, renamed, tagged, starred,
-    noted, forked, stopped, resumed, deleted and exported.
+    noted, forked, stopped, resumed, deleted and exported. An opened run is shown below the list, with its curves and
+    controls, or by whoever listens with `on_open`.
 
     Args:
         project: Only the runs of this project.
@@ -44,11 +46,13 @@ class RunBrowser(Widget):
 
     Attributes:
         selected: Ids of the runs that are compared.
+        opened: The view of the opened run, as a front end names it; empty where none is open.
     """
 
     _bundle = "run_browser"
 
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    opened = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, project: str | None = None, workspace: Workspace | None = None) -> None:
         self.project = project
@@ -57,6 +61,7 @@ class RunBrowser(Widget):
         self._lock = threading.Lock()
         self._live: dict[str, Row] = {}
         self._known: tuple[Any, ...] = ()
+        self._monitor: TrainingMonitor | None = None
         super().__init__()
 
     @property
@@ -68,7 +73,7 @@ class RunBrowser(Widget):
         return [StoredRun(self.workspace, run_id) for run_id in self.selected if run_id in found]
 
     def on_open(self, callback: Callable[[StoredRun], Any]) -> None:
-        """Calls `callback(run)` when somebody opens a run."""
+        """Calls `callback(run)` when somebody opens a run, in place of showing it below the list."""
         self._heard.append(callback)
 
     # --- orders: reading -----------------------------------------------------------------------------------------
@@ -82,8 +87,7 @@ class RunBrowser(Widget):
             self._known = known
             self._live = {row["id"]: row for row in rows if not RunState(row["state"]).ended}
         found = Listing(rows)
-        opens = bool(self._heard)
-        return Reply({**found.content(), "project": self.project, "opens": opens}, [found.numbers])
+        return Reply({**found.content(), "project": self.project}, [found.numbers])
 
     @command
     def curves(self, ids: list[str], measure: str) -> Reply:
@@ -125,10 +129,17 @@ class RunBrowser(Widget):
 
     @command
     def show(self, run_id: str) -> None:
-        """Hands a run to whoever listens for it."""
+        """Hands a run to whoever listens for it; where nobody does, shows it below the list."""
         run = self._run(run_id)
         for heard in self._heard:
             heard(run)
+        if not self._heard:
+            self._put(TrainingMonitor(run.id, workspace=self.workspace))
+
+    @command
+    def put_away(self) -> None:
+        """Closes the view of the opened run; the run goes on."""
+        self._put(None)
 
     @command
     def rename(self, run_id: str, name: str) -> None:
@@ -194,6 +205,8 @@ class RunBrowser(Widget):
                 raise LeptonError(f"{run.name!r} is {run.state} and cannot be deleted", do="Stop it first")
         for run in runs:
             run.delete()
+        if self._monitor is not None and self._monitor.run_id in ids:
+            self._put(None)
         self.push("removed", {"ids": [run.id for run in runs]})
         return len(runs)
 
@@ -258,6 +271,17 @@ class RunBrowser(Widget):
         head += [cell("epochs", "num", header=True), cell("loss", "num", header=True)]
         more = f'<p class="soft">and {len(rows) - _STILL_ROWS:,} more</p>' if len(rows) > _STILL_ROWS else ""
         return page("Runs", table(lines, head), more)
+
+    def released(self) -> None:
+        """Lets go of the view of the opened run."""
+        self._put(None)
+
+    def _put(self, monitor: TrainingMonitor | None) -> None:
+        with self._lock:
+            before, self._monitor = self._monitor, monitor
+        self.opened = monitor.ref if monitor is not None else ""
+        if before is not None:
+            before.close()
 
     def _tell(self, ids: Sequence[str]) -> None:
         self._push_rows(list_runs(self.workspace, None, ids))

@@ -136,15 +136,37 @@ def test_deleting_is_all_or_nothing(workspace, wire, open_view):
     assert workspace.runs()["name"].tolist() == ["live"]
 
 
-def test_opening_calls_python(workspace, open_view):
+def test_an_opened_run_is_shown_below(workspace, open_view):
     add(workspace, "run1")
+    add(workspace, "run2")
     browser = open_view(RunBrowser())
-    assert browser.ok("listing")["opens"] is False
-    opened = []
+    widget = browser.widget
+    browser.ok("show", run_id="run1")
+    first = widget._monitor
+    assert (widget.opened, first.run.id) == (first.ref, "run1")
+    browser.ok("show", run_id="run2")
+    second = widget._monitor
+    assert first.comm is None
+    assert (widget.opened, second.run.id) == (second.ref, "run2")
+    browser.ok("put_away")
+    assert widget.opened == ""
+    assert second.comm is None
+    browser.ok("show", run_id="run1")
+    browser.ok("delete", ids=["run1"])
+    assert widget.opened == ""
+    browser.ok("show", run_id="run2")
+    third = widget._monitor
+    widget.close()
+    assert third.comm is None
+
+
+def test_who_listens_is_handed_the_run_instead(workspace, open_view):
+    add(workspace, "run1")
+    browser, opened = open_view(RunBrowser()), []
     browser.widget.on_open(opened.append)
-    assert browser.ok("listing")["opens"] is True
     browser.ok("show", run_id="run1")
     assert [run.id for run in opened] == ["run1"]
+    assert browser.widget.opened == ""
 
 
 @pytest.fixture

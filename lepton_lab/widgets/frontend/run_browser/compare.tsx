@@ -120,6 +120,14 @@ function Curves({ ask, runs, measure }: { ask: Ask; runs: readonly Run[]; measur
             <i class={`rb-key s${i + 1}`} /> {run.name}
           </li>
         ))}
+        {(["training", "validation"] as const).map((split) => (
+          <li key={split} class="ll-soft">
+            <svg class="ll-key" width="20" height="8" aria-hidden="true">
+              <line class={split} x1="0" x2="20" y1="4" y2="4" />
+            </svg>{" "}
+            {words[split]}
+          </li>
+        ))}
       </ul>
       {found.series.length ? (
         <LineChart

@@ -59,7 +59,11 @@ function Text({ asking, run, onClose, give }: { asking: "rename" | "tags" | "not
             aria-label={label}
             value={text}
             onInput={(event) => setText(event.currentTarget.value)}
-            onKeyDown={(event) => event.key === "Enter" && save(event.currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key !== "Enter") return;
+              event.preventDefault(); // else the same key presses the button that gets the focus back, and asks again
+              save(event.currentTarget.value);
+            }}
           />
         </label>
       </div>

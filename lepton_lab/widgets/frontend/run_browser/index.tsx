@@ -1,7 +1,8 @@
-// `RunBrowser`. Synced with Python: `selected`, the runs that are compared. The list comes as an answer, what changes
+// `RunBrowser`. Synced with Python: `selected`, the runs that are compared, and `opened`, the one shown below. The list comes as an answer, what changes
 // in it as messages that replace whole rows, so that a view that missed some only has to ask again.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Empty, Select, Switch } from "../lib/controls";
+import { Embedded } from "../lib/embedded";
 import { useAsk, useMessages, useTrait, useVisible, widget } from "../lib/widget";
 import { download } from "../lib/download";
 import { useWidth } from "../lib/use_width";
@@ -19,7 +20,8 @@ function App() {
   const visible = useVisible();
   const [selected, setSelected] = useTrait<string[]>("selected");
   const [runs, setRuns] = useState<Run[] | null>(null);
-  const [about, setAbout] = useState<{ project: string | null; opens: boolean }>({ project: null, opens: false });
+  const [opened] = useTrait<string>("opened");
+  const [project, setProject] = useState<string | null>(null);
   const [filter, setFilter] = useState(NO_FILTER);
   const [sorting, setSorting] = useState<Sorting>({ column: "created", down: true });
   const [asking, setAsking] = useState<Asking | null>(null);
@@ -33,7 +35,7 @@ function App() {
     reading.current = false;
     if (!answer) return;
     setRuns(readRuns(answer.result, answer.buffers));
-    setAbout({ project: answer.result.project, opens: answer.result.opens });
+    setProject(answer.result.project);
   };
   useEffect(() => {
     if (visible) void refresh(); // nothing is sent to a view that nobody sees
@@ -56,7 +58,7 @@ function App() {
   const columns = [
     "state",
     "name",
-    ...(about.project === null && projects.length && roomy ? ["project"] : []),
+    ...(project === null && projects.length && roomy ? ["project"] : []),
     "epoch",
     ...(narrow ? [] : ["loss"]),
     ...metrics.slice(0, roomy ? 3 : 2),
@@ -65,18 +67,16 @@ function App() {
     ...(roomy ? ["data"] : []),
     "created",
   ];
-  const open = (run: Run) => {
-    if (about.opens) void ask("show", { run_id: run.id });
-  };
+  const open = (run: Run) => void ask("show", { run_id: run.id });
   const exportTable = async () => {
     const answer = await ask("export_table", { ids: shown.map((run) => run.id) });
     if (answer?.buffers[0]) download(answer.result.name, answer.result.type, answer.buffers[0]);
   };
 
   return (
-    <div class="ll-frame rb" ref={frame} role="region" aria-label={about.project ? words.titleOf(about.project) : words.title}>
+    <div class="ll-frame rb" ref={frame} role="region" aria-label={project ? words.titleOf(project) : words.title}>
       <div class="rb-bar">
-        <strong>{about.project ? words.titleOf(about.project) : words.title}</strong>
+        <strong>{project ? words.titleOf(project) : words.title}</strong>
         <input
           class="ll-input rb-search"
           type="search"
@@ -94,7 +94,7 @@ function App() {
             onChange={(state) => setFilter({ ...filter, state })}
           />
         </div>
-        {about.project === null && projects.length > 0 && (
+        {project === null && projects.length > 0 && (
           <div class="rb-pick">
             <Select
               hideLabel
@@ -129,8 +129,18 @@ function App() {
           onOpen={open}
         />
       )}
-      {runs && runs.length > 0 && <Actions picked={picked} opens={about.opens} ask={ask} onAsk={setAsking} onOpen={open} />}
+      {runs && runs.length > 0 && <Actions picked={picked} ask={ask} onAsk={setAsking} onOpen={open} />}
       {picked.length > 0 && <Compare ask={ask} runs={picked} />}
+      {opened && (
+        <section class="rb-opened" aria-label={words.opened}>
+          <div class="rb-actions">
+            <strong>{words.opened}</strong>
+            <span class="ll-grow" />
+            <Button kind="quiet" icon="close" label={words.putAway} onClick={() => void ask("put_away")} />
+          </div>
+          <Embedded refs={[opened]} />
+        </section>
+      )}
       {asking && <Question asking={asking} runs={picked} onClose={() => setAsking(null)} onDo={(op, args) => void ask(op, args)} />}
     </div>
   );
@@ -138,13 +148,12 @@ function App() {
 
 interface ActionsProps {
   picked: readonly Run[];
-  opens: boolean;
   ask: ReturnType<typeof useAsk>;
   onAsk: (asking: Asking) => void;
   onOpen: (run: Run) => void;
 }
 
-function Actions({ picked, opens, ask, onAsk, onOpen }: ActionsProps) {
+function Actions({ picked, ask, onAsk, onOpen }: ActionsProps) {
   if (!picked.length) {
     return (
       <div class="rb-actions">
@@ -167,7 +176,7 @@ function Actions({ picked, opens, ask, onAsk, onOpen }: ActionsProps) {
       <span class="ll-sm">
         <strong>{words.picked(picked.length)}</strong>
       </span>
-      <Button label={words.open} disabledReason={one || (opens ? "" : words.openHint)} onClick={() => onOpen(run)} />
+      <Button label={words.open} disabledReason={one} onClick={() => onOpen(run)} />
       {live ? (
         <Button icon="stop" label={words.stop} disabledReason={one} onClick={() => void ask("stop", { run_id: run.id })} />
       ) : (
