@@ -308,7 +308,7 @@ class NetworkBuilder(Widget):
             return
         with contextlib.suppress(LeptonError):
             sample, _, _ = sample_of(self._data, self._sample)
-            self._preview.ask(self._version, self._editor.network, sample)
+            self._preview.ask(self._version, self._editor.network, sample, soon=asked)
 
     def _pictured(self, picture: Picture) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,9 @@ from lepton_lab.network import BlockSpec, LayerSpec, NetworkSpec
 __all__ = ["Picture", "Preview", "filters_of", "sample_of"]
 
 _MAPS, _SIDE, _BARS = 8, 28, 165
-_APART_S = 0.3  # between two pictures: somebody who types a number needs only the last, and the wire has its limits
+_APART_S = 0.3  # between two pictures: the wire has its limits
+_REST_S = 0.2  # without an edit before a picture is made: the shapes go out first, and who types needs only the last
+_LATEST_S = 1.0  # after the first edit: who goes on and on typing sees a picture now and then
 _HEAVIEST = 2_000_000_000  # multiply-adds: about a second on one core
 _LARGEST = 30_000_000  # parameters: about half a second to draw them at random
 
@@ -58,15 +61,27 @@ class Preview:
         self._done = done
         self._lock = threading.Condition()
         self._wish: tuple[int, NetworkSpec, Tensor] | None = None
+        self._due = self._latest = 0.0  # when to begin with it: `time.monotonic`
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def ask(self, version: int, network: NetworkSpec, sample: Tensor) -> None:
-        """Wishes for a picture; one that is being made for an older wish is given up."""
+    def ask(self, version: int, network: NetworkSpec, sample: Tensor, *, soon: bool = False) -> None:
+        """Wishes for a picture; one that is being made for an older wish is given up.
+
+        Args:
+            version: Goes into the picture.
+            network: What the sample is sent through.
+            sample: A prepared sample without the batch axis.
+            soon: Whether somebody waits for the picture itself; else it is made when the edits come to rest.
+        """
         with self._lock:
             if self._closed:
                 return
+            now = time.monotonic()
+            if self._wish is None:
+                self._latest = now + _LATEST_S
             self._wish = (version, network, sample)
+            self._due = now if soon else min(now + _REST_S, self._latest)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._go, name="lepton-preview", daemon=True)
                 self._thread.start()
@@ -89,6 +104,8 @@ class Preview:
                     if not self._lock.wait(5.0):
                         self._thread = None
                         return
+                while not self._closed and (rest := self._due - time.monotonic()) > 0:
+                    self._lock.wait(rest)
                 if self._closed:
                     return
                 assert self._wish is not None

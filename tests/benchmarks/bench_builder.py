@@ -37,7 +37,11 @@ KEYS = """async times => {
             const watch = new MutationObserver(() => {
                 if (!shape.textContent.startsWith(value)) return;
                 watch.disconnect();
-                done(performance.now() - began);
+                requestAnimationFrame(() => { // and the frame that shows it laid out and painted
+                    const after = new MessageChannel();
+                    after.port1.onmessage = () => done(performance.now() - began);
+                    after.port2.postMessage(null);
+                });
             });
             watch.observe(shape, { characterData: true, childList: true, subtree: true, attributes: true });
         });
@@ -67,7 +71,7 @@ def kernel_part(edits: int = 50) -> list[float]:
 
 
 def in_browser(edits: int = 40) -> list[float]:
-    """Milliseconds from the key to the drawn shape, for each edit, with a preview running beside."""
+    """Milliseconds from the key to the frame with the new shape, for each edit, with a preview running beside."""
 
     class _Folders:
         @staticmethod
@@ -97,7 +101,7 @@ def in_browser(edits: int = 40) -> list[float]:
 def run() -> list[dict[str, Any]]:
     """Measures the kernel's part and the whole way; rows of what, value, unit, target."""
     rows: list[dict[str, Any]] = []
-    for name, values, target in (("kernel alone", kernel_part(), None), ("key to drawn shapes", in_browser(), 100.0)):
+    for name, values, target in (("kernel alone", kernel_part(), None), ("key to drawn shapes", in_browser(), 50.0)):
         ordered = sorted(values)
         found = (
             (f"{name}, median of {len(ordered)} edits of 50 layers", statistics.median(ordered), target),

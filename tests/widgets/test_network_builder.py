@@ -1,6 +1,10 @@
 """The network builder on the wire: edits, the table that comes back, undo, the preview, and what Python sees."""
 
+import itertools
 import json
+import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +15,11 @@ from torch import nn
 import lepton_lab as ll
 from lepton_lab.errors import LeptonError, SpecError
 from lepton_lab.network import LAYERS, NetworkSpec, edits
+from lepton_lab.widgets import network_builder_preview
 from lepton_lab.widgets.network_builder import NetworkBuilder
 from lepton_lab.widgets.network_builder_edits import Editor, first_of
 from lepton_lab.widgets.network_builder_palette import palette
+from lepton_lab.widgets.network_builder_preview import Preview
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +238,36 @@ def test_the_preview_comes_by_itself_and_only_where_somebody_looks(wire, open_vi
     answer = view.call("filters", path="conv2d_1")
     assert answer.content["result"]["of"] == [4, 1, 3, 3]
     assert answer.array(0, np.uint8).size == 4 * 9
+
+
+def test_a_picture_waits_until_the_edits_rest_but_not_for_ever(data, monkeypatch):
+    clock, made = [100.0], []
+    monkeypatch.setattr(network_builder_preview, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    preview = Preview(made.append)
+    network, sample = NetworkSpec([ll.Flatten()], input_shape=(1, 28, 28)), data.train.sample(0)[0]
+    due = []
+    for version in range(12):  # somebody types on and on
+        preview.ask(version, network, sample)
+        due.append(preview._due - clock[0])
+        clock[0] += 0.1
+    assert due[0] == due[1] > 0.1
+    assert due[-1] <= 0
+    assert not any(later > sooner for sooner, later in itertools.pairwise(np.round(due, 6)))
+    while not made:  # the thread looks at the clock again by itself
+        time.sleep(0.01)
+    assert made[0].version <= 11
+    preview.close()
+
+
+def test_a_picture_that_somebody_waits_for_is_made_at_once(data, monkeypatch):
+    monkeypatch.setattr(network_builder_preview, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    preview = Preview(lambda picture: done.set())
+    network, sample = NetworkSpec([ll.Flatten()], input_shape=(1, 28, 28)), data.train.sample(0)[0]
+    done = threading.Event()
+    preview.ask(1, network, sample)
+    preview.ask(1, network, sample, soon=True)
+    assert done.wait(20)
+    preview.close()
 
 
 def test_closing_ends_the_preview(wire, open_view, data):

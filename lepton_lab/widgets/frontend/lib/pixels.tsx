@@ -1,5 +1,6 @@
 // Small pictures from bytes: feature maps, samples, heat maps. Pixels are never smoothed.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { pngUrl } from "./png";
 
 export type Ramp = "map" | "grey" | "gradient";
 
@@ -55,14 +56,30 @@ export function rgba(data: Uint8Array, channels: 1 | 3, table: Uint8Array | null
   return out;
 }
 
+const tables = new Map<string, Uint8Array>();
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** A ramp's 256 colours as an element sees them; read once a theme, since asking the style of each picture is dear. */
+function tableOf(ramp: Exclude<Ramp, "grey">, element: Element): Uint8Array {
+  const [body, root] = [document.body.dataset, document.documentElement.dataset];
+  const key = [ramp, body.jpThemeLight, body.theme, root.jpThemeLight, root.theme, dark.matches].join();
+  let table = tables.get(key);
+  if (!table) {
+    const styles = getComputedStyle(element);
+    const colours = RAMPS[ramp].map((name) => styles.getPropertyValue(name));
+    table = lookup(colours);
+    if (colours.every(Boolean)) tables.set(key, table); // an element that is not in the page has no style
+  }
+  return table;
+}
+
 export function Pixels({ data, width, height, channels = 1, size, label = "", ramp = "map", title }: PixelsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const element = canvas.current;
     const context = element?.getContext("2d");
     if (!element || !context || data.length < width * height * channels || !width || !height) return;
-    const styles = getComputedStyle(element);
-    const table = ramp === "grey" ? null : lookup(RAMPS[ramp].map((name) => styles.getPropertyValue(name)));
+    const table = ramp === "grey" ? null : tableOf(ramp, element);
     context.putImageData(new ImageData(rgba(data.subarray(0, width * height * channels), channels, table), width, height), 0, 0);
   }, [data, width, height, channels, ramp]);
   return (
@@ -78,4 +95,50 @@ export function Pixels({ data, width, height, channels = 1, size, label = "", ra
       style={{ height: `${size}px`, width: `${(size * width) / Math.max(1, height)}px` }}
     />
   );
+}
+
+/** Where the dots of `n` pictures side by side, `wide` × `high` dots each, come from; -1 in the gaps between them. */
+export function rowOf(n: number, width: number, height: number, wide: number, high: number, gap: number): Int32Array {
+  const whole = n * (wide + gap) - gap;
+  const from = new Int32Array(whole * high).fill(-1);
+  for (let y = 0; y < high; y++) {
+    const row = Math.floor(((y + 0.5) * height) / high) * width;
+    for (let i = 0; i < n; i++) {
+      const at = y * whole + i * (wide + gap);
+      for (let x = 0; x < wide; x++) from[at + x] = i * width * height + row + Math.floor(((x + 0.5) * width) / wide);
+    }
+  }
+  return from;
+}
+
+interface RowProps {
+  /** Pictures of `width` × `height` bytes. */
+  maps: readonly Uint8Array[];
+  width: number;
+  height: number;
+  /** Height on screen in CSS pixels. */
+  size: number;
+  /** Width of each on screen in CSS pixels; by default as its height wants it. */
+  wide?: number;
+  /** Between two pictures, in CSS pixels. */
+  gap?: number;
+}
+
+/** Several maps side by side as one image, for views that show dozens of them (see png.ts). */
+export function PixelRow({ maps, width, height, size, gap = 0, ...props }: RowProps) {
+  const wide = props.wide ?? Math.max(1, Math.round((size * width) / Math.max(1, height)));
+  const whole = Math.max(1, maps.length * (wide + gap) - gap);
+  const scale = Math.max(1, Math.round(devicePixelRatio));
+  const url = useMemo(() => {
+    if (!width || !height || !maps.length) return undefined;
+    const from = rowOf(maps.length, width, height, scale * wide, scale * size, scale * gap);
+    const indices = new Uint8Array(from.length);
+    const each = width * height;
+    for (let i = 0; i < from.length; i++) {
+      const place = from[i]!;
+      indices[i] = place < 0 ? 255 : Math.min(254, maps[Math.floor(place / each)]![place % each]!);
+    }
+    return pngUrl(indices, scale * whole, scale * size, tableOf("map", document.body));
+  }, [maps, width, height, size, wide, gap, scale]);
+  return <img class="ll-map" src={url} alt="" draggable={false} style={{ height: `${size}px`, width: `${whole}px` }} />;
 }

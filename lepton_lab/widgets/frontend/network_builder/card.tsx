@@ -1,35 +1,59 @@
 // One layer as a card: what it is, what the sample becomes in it, what comes out, what it costs, and what is wrong.
 import { Button, Icon, type IconName } from "../lib/controls";
 import { count, num, percent } from "../lib/format";
-import { Pixels } from "../lib/pixels";
+import { memo } from "../lib/memo";
+import { PixelRow } from "../lib/pixels";
 import { network_builder as words } from "../strings/en/network_builder";
-import { kindOf, useBuilder } from "./context";
+import { type Builder, kindOf, useBuilder } from "./context";
 import type { Card, Problem } from "./model";
 import type { Maps } from "./preview";
 import { Inside } from "./stack";
 
 export function CardView({ card }: { card: Card }) {
-  const { state, palette, selection, folded, picture, click, fold } = useBuilder();
-  const problem = state.problem?.path === card.path ? state.problem : null;
-  const chosen = selection.includes(card.path);
+  const { state, palette, selection, folded, picture, acts } = useBuilder();
+  const first = selection.length ? selection[selection.length - 1] : state.layers[0]?.path;
+  return (
+    <Face
+      card={card}
+      problem={state.problem?.path === card.path ? state.problem : null}
+      chosen={selection.includes(card.path)}
+      tabbed={first === card.path}
+      closed={!!card.lists && folded.has(card.path)}
+      glyph={(kindOf(palette, card.kind)?.glyph ?? "grid") as IconName}
+      maps={card.state === "ok" ? picture?.layers.get(card.path) : undefined}
+      acts={acts}
+    />
+  );
+}
+
+interface FaceProps {
+  card: Card;
+  problem: Problem | null;
+  chosen: boolean;
+  tabbed: boolean;
+  closed: boolean;
+  glyph: IconName;
+  maps: Maps | undefined;
+  acts: Builder["acts"];
+}
+
+/** What is drawn of a card; an edit draws only those anew that it changed. */
+const Face = memo(({ card, problem, chosen, tabbed, closed, glyph, maps, acts }: FaceProps) => {
   const block = !!card.lists;
-  const closed = block && folded.has(card.path);
   const parameters = card.parameters ?? card.expected?.parameters ?? null;
   const thin = !block && !problem && !parameters && card.kind !== "Opaque";
   const what = card.what.replace(/^(\w+?)\s/, "$1 ");
-  const glyph = (kindOf(palette, card.kind)?.glyph ?? "grid") as IconName;
-  const maps = card.state === "ok" ? picture?.layers.get(card.path) : undefined;
   const classes = ["ll-nb-card", thin ? "thin" : "", chosen ? "selected" : "", problem ? "fault" : card.state === "holds" ? "holds" : "", closed ? "closed" : ""];
   return (
     <article
       class={classes.filter(Boolean).join(" ")}
       data-path={card.path}
-      tabIndex={(selection.length ? selection[selection.length - 1] === card.path : state.layers[0]?.path === card.path) ? 0 : -1}
+      tabIndex={tabbed ? 0 : -1}
       aria-label={`${card.name}, ${what}${problem ? `, ${words.needsFixing}` : card.state === "waits" ? `, ${words.waits(short(card.waits))}` : ""}`}
       aria-current={chosen ? "true" : undefined}
       onClick={(event) => {
         event.stopPropagation();
-        click(card.path, event);
+        acts.click(card.path, event);
       }}
     >
       <div class="ll-nb-main">
@@ -44,7 +68,7 @@ export function CardView({ card }: { card: Card }) {
             aria-label={closed ? words.unfold(card.name) : words.fold(card.name)}
             onClick={(event) => {
               event.stopPropagation();
-              fold(card.path, !closed);
+              acts.fold(card.path, !closed);
             }}
           >
             <Icon name={closed ? "right" : "down"} />
@@ -66,18 +90,19 @@ export function CardView({ card }: { card: Card }) {
         <Shape sizes={card.output ?? card.expected?.output ?? null} soft={!card.output} />
         <div class="ll-nb-cost">
           {parameters === null ? "" : parameters ? count(parameters) : <span class="ll-soft">0</span>}
-          {!!parameters && !thin && <Share of={parameters} all={state.total.share_of} />}
+          {!!parameters && !thin && <Share of={parameters} />}
         </div>
       </div>
       {problem && <Why problem={problem} />}
       {block && !closed && <Inside card={card} />}
     </article>
   );
-}
+});
 
 const short = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-function Share({ of, all }: { of: number; all: number }) {
+function Share({ of }: { of: number }) {
+  const all = useBuilder().state.total.share_of;
   const share = all ? Math.min(1, of / all) : 0;
   return (
     <div class="ll-bar" title={words.share(percent(share))}>
@@ -94,22 +119,23 @@ export function Shape({ sizes, soft }: { sizes: number[] | null; soft?: boolean 
   );
 }
 
+const WIDE = 164;
+
 /** What the sample is after a layer: some maps, a sequence, or a bar code of its values. */
 export function Strip({ maps, name }: { maps: Maps; name: string }) {
   const what = words.range(maps.kind, maps.n, maps.of, num(maps.low, 2), num(maps.high, 2));
   const label = words.outputOf(name, what);
-  if (maps.kind === "bars") {
-    return (
-      <div class="ll-nb-bars" role="img" aria-label={label} title={what}>
-        <Pixels data={maps.maps[0]!} width={maps.width} height={1} size={12} />
-      </div>
-    );
-  }
+  const bars = maps.kind === "bars";
   return (
-    <div class={`ll-nb-maps ${maps.kind}`} role="img" aria-label={label} title={what}>
-      {maps.maps.map((map, i) => (
-        <Pixels key={i} data={map} width={maps.width} height={maps.height} size={18} />
-      ))}
+    <div class="ll-nb-maps" role="img" aria-label={label} title={what}>
+      <PixelRow
+        maps={bars ? maps.maps.slice(0, 1) : maps.maps}
+        width={maps.width}
+        height={bars ? 1 : maps.height}
+        size={bars ? 12 : 18}
+        wide={maps.kind === "maps" ? undefined : WIDE}
+        gap={3}
+      />
     </div>
   );
 }

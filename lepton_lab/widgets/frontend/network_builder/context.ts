@@ -17,8 +17,8 @@ export interface Builder {
   /** As `edit`, and shows in the strip what failed. */
   order(edit: Record<string, unknown>): Promise<boolean>;
   select(paths: string[]): void;
-  click(path: string, event: MouseEvent): void;
-  fold(path: string, folded: boolean): void;
+  /** What a card does; the same object as long as the view lives, so that cards need not be drawn anew for it. */
+  acts: { click(path: string, event: MouseEvent): void; fold(path: string, folded: boolean): void };
   otherSample(): void;
   focusSettings(): void;
 }

@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Button, Menu, Segmented, Stat, Strip as Line } from "../lib/controls";
 import { bytes, count, si } from "../lib/format";
+import { share } from "../lib/memo";
 import { useLink, useMessages, useOrder, useRoot, useTrait, useVisible, widget } from "../lib/widget";
 import { network_builder as words } from "../strings/en/network_builder";
 import { type Builder, Context } from "./context";
@@ -19,7 +20,9 @@ const TABS = ["build", "code", "json", "diagram"] as const;
 const WRITING = "input:not([type=checkbox]):not([type=range]), textarea, select";
 
 function App() {
-  const [state] = useTrait<State>("state");
+  const [told] = useTrait<State>("state");
+  const known = useRef(told);
+  const state = useMemo(() => (known.current = share(known.current, told)), [told]);
   const [selection, setSelection] = useTrait<string[]>("selection");
   const [foldedList, setFolded] = useTrait<string[]>("folded");
   const [tab, setTab] = useTrait<Tab>("tab");
@@ -39,6 +42,7 @@ function App() {
     if (visible && state.data) void link.call("preview").catch(() => undefined);
   }, [visible, !!state.data]);
 
+  const newest = useRef({} as Builder["acts"] & { keys(event: KeyboardEvent): void; clip(event: ClipboardEvent): void });
   const builder: Builder = {
     state,
     palette,
@@ -49,8 +53,7 @@ function App() {
     edit: (edit) => link.call("edit", { edit, selection }).then(() => null, (failure) => failure),
     order: async (edit) => (await give("edit", { edit, selection })) !== null,
     select: setSelection,
-    click: (path, event) => setSelection(selected(selection, path, order, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey })),
-    fold: (path, closed) => setFolded(closed ? [...foldedList, path] : foldedList.filter((p) => p !== path)),
+    acts: useRef<Builder["acts"]>({ click: (path, event) => newest.current.click(path, event), fold: (path, closed) => newest.current.fold(path, closed) }).current,
     otherSample: () => void give("sample", { step: 1 }),
     focusSettings: () => root.querySelector<HTMLElement>(".ll-nb-settings input, .ll-nb-settings select")?.focus(),
   };
@@ -121,8 +124,12 @@ function App() {
     event.preventDefault();
     event.stopPropagation();
   };
-  const newest = useRef({ keys, clip });
-  newest.current = { keys, clip };
+  newest.current = {
+    keys,
+    clip,
+    click: (path, event) => setSelection(selected(selection, path, order, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey })),
+    fold: (path, closed) => setFolded(closed ? [...foldedList, path] : foldedList.filter((p) => p !== path)),
+  };
   useEffect(() => {
     const onKey = (event: Event) => newest.current.keys(event as KeyboardEvent);
     const onClip = (event: Event) => newest.current.clip(event as ClipboardEvent);

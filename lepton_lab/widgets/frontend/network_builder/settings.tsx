@@ -1,9 +1,9 @@
 // The settings of what is selected: a layer's parameters, formula, filters and costs, or the network's own.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Icon, Menu, TextField } from "../lib/controls";
 import { u8 } from "../lib/floats";
 import { bytes, count } from "../lib/format";
-import { Pixels } from "../lib/pixels";
+import { PixelRow } from "../lib/pixels";
 import { useLink } from "../lib/widget";
 import { network_builder as words } from "../strings/en/network_builder";
 import { kindOf, useBuilder } from "./context";
@@ -150,15 +150,18 @@ function Filters({ card }: { card: Card }) {
       current = false;
     };
   }, [wanted, card.path]);
+  const filters = useMemo(() => {
+    const size = drawn ? drawn.height * drawn.width : 0;
+    return Array.from({ length: drawn?.n ?? 0 }, (_, i) => [drawn!.codes.subarray(i * size, (i + 1) * size)]);
+  }, [drawn]);
   if (!drawn) return null;
-  const size = drawn.height * drawn.width;
   return (
     <div class="ll-nb-part">
       <h3>{words.filters}</h3>
       <p class="ll-xs ll-soft">{words.filtersOf(drawn.n, drawn.of.join(" × "))}</p>
       <div class="ll-nb-filters" role="img" aria-label={words.filtersLabel}>
-        {Array.from({ length: drawn.n }, (_, i) => (
-          <Pixels key={i} data={drawn.codes.subarray(i * size, (i + 1) * size)} width={drawn.width} height={drawn.height} size={32} />
+        {filters.map((filter, i) => (
+          <PixelRow key={i} maps={filter} width={drawn.width} height={drawn.height} size={32} />
         ))}
       </div>
     </div>
