@@ -158,11 +158,11 @@ class Widget(anywidget.AnyWidget):
     def _receive(self, _: Any, content: Any, buffers: Sequence[Any]) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if kind == "view":
-            view, visible = str(content.get("view")), bool(content.get("visible"))
+            view, visible, apart = str(content.get("view")), bool(content.get("visible")), content.get("apart")
             if visible:
                 with self._push_lock:  # what was sent before must be there before: else it was lost with the connection
                     self._deliver({"kind": "beat", "to": view, "number": self._pushed})
-            if self._views.tell(view, visible):
+            if self._views.tell(view, visible, float(apart) if isinstance(apart, int | float) else 0.0):
                 pump.add(self)
                 self.seen()
         elif kind == "order" and (desk := self._desk) is not None:

@@ -10,6 +10,7 @@ from typing import Protocol
 __all__ = ["PERIOD_S", "Pulsed", "Views", "pump"]
 
 PERIOD_S = 0.1
+MOST_APART_S = 1.0
 LEASE_S = 15.0  # a view says every 4 s that it is still seen; a closed tab or a sleeping laptop says nothing
 
 
@@ -22,13 +23,22 @@ class Views:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._until: dict[str, float] = {}
+        self._apart_s: dict[str, float] = {}
 
-    def tell(self, view: str, visible: bool) -> bool:
-        """Notes what a view says of itself; returns whether it was not seen before and is now."""
+    def tell(self, view: str, visible: bool, apart_s: float = 0.0) -> bool:
+        """Notes what a view says of itself; returns whether it was not seen before and is now.
+
+        Args:
+            view: Which one.
+            visible: Whether it is on a screen.
+            apart_s: Seconds that it wants between two messages, because drawing is dear where it is.
+        """
         with self._lock:
             before = self._until.pop(view, 0.0) > time.monotonic()
+            self._apart_s.pop(view, None)
             if visible:
                 self._until[view] = time.monotonic() + LEASE_S
+                self._apart_s[view] = min(max(apart_s, 0.0), MOST_APART_S)
             return visible and not before
 
     @property
@@ -39,10 +49,18 @@ class Views:
             self._until = {view: until for view, until in self._until.items() if until > now}
             return bool(self._until)
 
+    @property
+    def apart_s(self) -> float:
+        """Seconds that the quickest of the views wants between two messages."""
+        now = time.monotonic()
+        with self._lock:
+            return min((self._apart_s[view] for view, until in self._until.items() if until > now), default=0.0)
+
     def clear(self) -> None:
         """Forgets all."""
         with self._lock:
             self._until.clear()
+            self._apart_s.clear()
 
 
 class Pulsed(Protocol):

@@ -148,7 +148,7 @@ class TrainingMonitor(Orders, Widget):
         A curve that has been growing for a while moves by less than a pixel in a tenth of a second; drawing it again
         would only take time from the training. A run that changes its state is told of at once.
         """
-        if self._calm() and time.monotonic() - self._told_at < _APART_S:
+        if time.monotonic() - self._told_at < self._apart():
             return
         self._told_at = time.monotonic()
         with self._lock:
@@ -247,12 +247,12 @@ class TrainingMonitor(Orders, Widget):
         why = self.blocked or self.starter.problem()
         return {"can": True, "why": why, "settings": dict(self.plan), "again": bool(self.run_id)}
 
-    def _calm(self) -> bool:
-        """Whether the run has trained for a while and is in the state that was told."""
+    def _apart(self) -> float:
+        """Seconds to leave between two messages: as many as the views want, and at least some after a while."""
         reader = self._readers.get(self.run_id)
-        if reader is None or reader.status.elapsed_s < _LIVELY_S:
-            return False
-        return not isinstance(reader.run, Run) or reader.run.status.state is reader.status.state
+        if reader is None or (isinstance(reader.run, Run) and reader.run.status.state is not reader.status.state):
+            return 0.0
+        return max(self._views.apart_s, 0.0 if reader.status.elapsed_s < _LIVELY_S else _APART_S)
 
     def _tell(self) -> None:
         """Sends at once what an order has changed, where somebody looks."""

@@ -13,7 +13,7 @@ from lepton_lab.workspace import StoredRun
 
 __all__ = ["FindingOf"]
 
-_PAUSE_S, _MOST_SHARE = 4.0, 0.05
+_PAUSE_S, _MOST_SHARE = 4.0, 0.01
 
 
 class FindingOf:

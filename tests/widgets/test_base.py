@@ -9,7 +9,7 @@ import pytest
 import traitlets
 
 from lepton_lab.errors import DataError, LeptonError, UnknownNameError
-from lepton_lab.widgets import _bundles
+from lepton_lab.widgets import _bundles, _views
 from lepton_lab.widgets._base import Reply, Widget, command
 
 
@@ -149,6 +149,22 @@ def test_a_view_that_says_nothing_is_forgotten(wire, open_view, monkeypatch):
     monkeypatch.setattr("lepton_lab.widgets._views.LEASE_S", -1.0)
     open_view(widget).look()
     assert not widget.visible
+
+
+def test_the_quickest_view_says_how_often_it_wants_to_hear(monkeypatch):
+    views = _views.Views()
+    assert views.apart_s == 0
+    views.tell("slow", True, 0.5)
+    assert views.apart_s == 0.5
+    views.tell("quick", True, 0.1)
+    assert views.apart_s == 0.1
+    views.tell("quick", False)
+    assert views.apart_s == 0.5
+    views.tell("slow", True, 1e9)  # whatever a view says, it is told of now and then
+    assert views.apart_s == _views.MOST_APART_S
+    monkeypatch.setattr(_views, "LEASE_S", -1.0)
+    views.tell("slow", True, 0.5)
+    assert views.apart_s == 0
 
 
 def test_a_broken_pulse_is_shown_once_and_harms_no_other(wire, open_view, fast_pump):

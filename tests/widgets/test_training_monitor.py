@@ -173,6 +173,22 @@ def test_rows_that_were_taken_back_begin_a_new_generation(live, wire, open_view)
     assert tables(message)["steps"][1]["step"].tolist() == [1, 2, 3]
 
 
+def test_a_view_that_draws_slowly_hears_less_often_but_at_once_of_a_new_state(live, wire, open_view, fast_pump):
+    train(live, 5)
+    monitor = TrainingMonitor(live)
+    view = open_view(monitor)
+    view.look()
+    wire.wait(lambda: wire.of("news"))
+    assert monitor._apart() == 0
+    content = {"kind": "view", "view": view.view, "visible": True, "apart": 0.7}
+    monitor._receive(monitor, content, [])
+    assert monitor._apart() == 0.7
+    live.publish(state=RunState.PAUSED)
+    assert monitor._apart() == 0
+    wire.wait(lambda: wire.of("news")[-1].content["runs"][0]["status"]["state"] == "paused")
+    assert monitor._apart() == 0.7
+
+
 def test_nothing_is_sent_while_nobody_looks_and_the_gap_is_filled_after(live, wire, open_view, fast_pump):
     monitor = TrainingMonitor(live)
     view = open_view(monitor)

@@ -1,10 +1,10 @@
 // `LineChart`: curves on uPlot in the look of the tokens. Nothing here syncs with Python: zoom, hover and smoothing
 // happen in the browser.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { chart as words } from "../strings/en/chart";
 import css from "./chart.css";
-import { axisRange, extentX, extentY, type Limits, logTicks, merge, nearest, type Series } from "./chart_data";
+import { axisRange, extentX, extentY, type Limits, logTicks, merge, moved, nearest, type Series } from "./chart_data";
 import { type Band, drawAreas, drawAxisName, drawMarks, drawPoints, drawRefs, type Mark, type Ref, type Span } from "./chart_draw";
 import { Readout } from "./chart_readout";
 import { addStyle, onTheme, readTheme, type Theme } from "./chart_theme";
@@ -49,6 +49,9 @@ export interface LineChartProps {
   now?: boolean;
   /** Called with the place of a click. */
   onPick?: (x: number) => void;
+  /** What the curves are, whatever their length: a chart with the same `curve` is drawn again only where it would look
+   * different, while its numbers are always of now. Without it every change is drawn. */
+  curve?: string;
 }
 
 const NONE: readonly never[] = [];
@@ -66,7 +69,17 @@ export function LineChart(props: LineChartProps) {
   const [at, setAt] = useState<number | null>(null);
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const data = useMemo(() => merge(series, logY), [series, logY]);
+  // all that decides on how it looks beside the curves
+  const frame: unknown[] = [
+    props.curve, height, logX, logY, range, marks, bands, spans, props.refs,
+    props.xLimits?.[0], props.xLimits?.[1], props.yLimits?.[0], props.yLimits?.[1], props.yRange?.[0], props.yRange?.[1],
+  ];
+  const drawn = useRef({ series, frame });
+  const still =
+    props.curve !== undefined && frame.every((part, i) => Object.is(part, drawn.current.frame[i])) && looksSame(plot.current, drawn.current.series, props, range);
+  if (!still) drawn.current = { series, frame };
+  const painted = drawn.current.series;
+  const data = useMemo(() => merge(painted, logY), [painted, logY]);
 
   // what uPlot's callbacks read: always of the newest rendering
   const now = useRef({ ...props, data, logY, range, setRange, marks, bands, spans, height, formatX, format, shown: [0, 1] as Limits });
@@ -99,9 +112,7 @@ export function LineChart(props: LineChartProps) {
     };
   }, [kind, height]);
 
-  useEffect(() => {
-    plot.current?.setData(data, true);
-  }, [data, range, marks, bands, spans, props.refs, props.xLimits?.[0], props.xLimits?.[1], props.yLimits?.[0], props.yLimits?.[1]]);
+  useLayoutEffect(() => plot.current?.setData(data, true), [data, ...frame]); // in the frame of the texts: two would be dear
 
   const keys = (event: KeyboardEvent) => {
     const u = plot.current;
@@ -125,9 +136,10 @@ export function LineChart(props: LineChartProps) {
     event.stopPropagation();
   };
 
-  const drawn = series.filter((s) => s.split !== "raw");
+  const read = series.filter((s) => s.split !== "raw");
+  const said = useMemo(() => summary(label, xLabel, painted.filter((s) => s.split !== "raw"), format), [painted, label, xLabel, format]);
   const slack = GAP * (now.current.shown[1] - now.current.shown[0]);
-  const first = drawn.reduce<Series | undefined>((best, s) => (best && best.color <= s.color ? best : s), undefined);
+  const first = read.reduce<Series | undefined>((best, s) => (best && best.color <= s.color ? best : s), undefined);
   const index = first && props.now ? (at === null ? last(first) : nearest(first, at, slack)) : -1;
   return (
     <figure class="ll-chart">
@@ -141,14 +153,14 @@ export function LineChart(props: LineChartProps) {
           </button>
         )}
       </figcaption>
-      {readout && <Readout series={drawn} at={at} slack={slack} xLabel={xLabel} format={format} formatX={formatX} />}
+      {readout && <Readout series={read} at={at} slack={slack} xLabel={xLabel} format={format} formatX={formatX} />}
       <div
         class="ll-plot"
         ref={holder}
         tabIndex={0}
         role="group"
         aria-roledescription={words.kind}
-        aria-label={summary(label, xLabel, drawn, format)}
+        aria-label={said}
         title=""
         style={{ height: `${height}px` }}
         onKeyDown={keys}
@@ -156,6 +168,32 @@ export function LineChart(props: LineChartProps) {
         <span class="ll-sr">{words.keys}</span>
       </div>
     </figure>
+  );
+}
+
+/** What the horizontal axis shows. */
+function shownX(series: readonly Series[], range: Limits | null, limits: LineChartProps["xLimits"] = OPEN, log = false): [number, number] {
+  const found = extentX(series) ?? (log ? [0.1, 1] : [0, 1]);
+  const [low, high] = range ?? [limits[0] ?? found[0], limits[1] ?? found[1]];
+  if (low < high) return [low, high];
+  return log ? [low / 2, low * 2] : [low - 0.5, low + 0.5];
+}
+
+function shownY(series: readonly Series[], within: Limits, { yLimits = OPEN, yRange }: LineChartProps, log: boolean): [number, number] {
+  return yRange ? [...yRange] : axisRange(extentY(series, within, log), log, yLimits);
+}
+
+/** Whether curves that have grown would be drawn on the same pixels as before. */
+function looksSame(u: uPlot | null, before: readonly Series[], props: LineChartProps, range: Limits | null): boolean {
+  const [x, y] = [u?.scales["x"], u?.scales["y"]];
+  if (!u || x?.min == null || x.max == null || y?.min == null || y.max == null) return false;
+  const [logX, logY] = [props.xScale === "log", props.yScale === "log"];
+  const within = shownX(props.series, range, props.xLimits, logX);
+  const room = { x: u.bbox.width / uPlot.pxRatio, y: u.bbox.height / uPlot.pxRatio };
+  return !moved(
+    { x: [x.min, x.max], y: [y.min, y.max], series: before },
+    { x: within, y: shownY(props.series, within, props, logY), series: props.series },
+    { ...room, logX, logY },
   );
 }
 
@@ -168,18 +206,11 @@ function options(
   const colour = (i: number) => theme().series[(now.current.series[i - 1]?.color ?? 1) - 1]!;
   const font = `11px ${theme().font}`;
   const rangeX = (): [number, number] => {
-    const { range, xLimits = OPEN } = now.current;
-    const found = extentX(now.current.series) ?? (logX ? [0.1, 1] : [0, 1]);
-    let [low, high] = range ?? [xLimits[0] ?? found[0], xLimits[1] ?? found[1]];
-    if (!(low < high)) [low, high] = logX ? [low / 2, low * 2] : [low - 0.5, low + 0.5];
+    const [low, high] = shownX(now.current.series, now.current.range, now.current.xLimits, logX);
     now.current.shown = [low, high];
     return [low, high];
   };
-  const rangeY = () => {
-    const { yLimits = OPEN, shown, yRange } = now.current;
-    if (yRange) return [...yRange] as [number, number];
-    return axisRange(extentY(now.current.series, shown, logY), logY, yLimits);
-  };
+  const rangeY = () => shownY(now.current.series, now.current.shown, now.current, logY);
   // uPlot itself draws nine lines to the decade
   const ticksOf = (log: boolean, room: (u: uPlot) => number) =>
     log

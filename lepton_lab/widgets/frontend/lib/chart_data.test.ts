@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { axisRange, extentX, extentY, logTicks, merge, nearest, type Series, smooth } from "./chart_data";
+import { axisRange, extentX, extentY, logTicks, merge, moved, nearest, type Series, smooth } from "./chart_data";
 
 const line = (x: number[], y: number[]): Series => ({ x, y, color: 1, split: "train", name: "train" });
 
@@ -67,6 +67,37 @@ describe("ranges", () => {
     expect(low).toBeLessThan(5);
     expect(high).toBeGreaterThan(5);
     expect(axisRange([1, 100], true, [null, null])[0]).toBeLessThan(1);
+  });
+});
+
+describe("moved", () => {
+  const on = { x: 100, y: 100, logX: false, logY: false };
+  const view = (s: Parameters<typeof moved>[0]["series"], x: [number, number] = [0, 100], y: [number, number] = [0, 10]) => ({ x, y, series: s });
+  const before = view([line([0, 50], [5, 5])]);
+
+  it("sees a curve that has grown by a pixel, and not one that has grown by less", () => {
+    expect(moved(before, view([line([0, 50, 50.9], [5, 5, 5])]), on)).toBe(false);
+    expect(moved(before, view([line([0, 50, 51], [5, 5, 5])]), on)).toBe(true);
+    expect(moved(before, view([line([0, 50], [5, 5.05])]), on)).toBe(false);
+    expect(moved(before, view([line([0, 50], [5, 5.2])]), on)).toBe(true);
+  });
+  it("sees axes that have moved", () => {
+    expect(moved(before, view(before.series, [0, 100.5]), on)).toBe(false);
+    expect(moved(before, view(before.series, [0, 102]), on)).toBe(true);
+    expect(moved(before, view(before.series, [0, 100], [0.2, 10]), on)).toBe(true);
+    const log = { ...on, logY: true };
+    expect(moved(view(before.series, [0, 100], [1, 10]), view(before.series, [0, 100], [1, 11]), log)).toBe(true);
+  });
+  it("sees a curve that is new, begins, ends in a gap, or is another one", () => {
+    expect(moved(before, view([...before.series, line([0], [1])]), on)).toBe(true);
+    expect(moved(view([line([], [])]), view([line([0], [1])]), on)).toBe(true);
+    expect(moved(before, view([line([0, 50, 50.5], [5, 5, NaN])]), on)).toBe(true);
+    expect(moved(before, view([{ ...before.series[0]!, color: 2 }]), on)).toBe(true);
+  });
+  it("lets the extremes of an unfinished stretch wait until it takes up a pixel", () => {
+    const raw = (x: number[], y: number[]) => [{ ...line(x, y), split: "raw" as const }];
+    expect(moved(view(raw([0, 50], [5, 5])), view(raw([0, 50.5], [5, 9])), on)).toBe(false);
+    expect(moved(view(raw([0, 50], [5, 5])), view(raw([0, 52], [5, 5])), on)).toBe(true);
   });
 });
 

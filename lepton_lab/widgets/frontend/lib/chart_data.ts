@@ -149,3 +149,34 @@ export function logTicks(low: number, high: number, most: number): number[] {
   const found = within([1]);
   return found.length >= 2 ? found : [low, Math.sqrt(low * high), high].map((v) => Number(v.toPrecision(2)));
 }
+
+interface View {
+  x: Limits;
+  y: Limits;
+  series: readonly Series[];
+}
+
+/** Whether anything stands at least a pixel elsewhere after curves have grown at their ends.
+ *
+ * The extremes of an unfinished stretch (`raw`) are drawn when that stretch takes up a pixel.
+ */
+export function moved(before: View, after: View, on: { x: number; y: number; logX: boolean; logY: boolean }): boolean {
+  if (before.series.length !== after.series.length) return true;
+  const place = (value: number, [low, high]: Limits, log: boolean, size: number): number =>
+    log ? (size * Math.log(value / low)) / Math.log(high / low) : (size * (value - low)) / (high - low);
+  const x = (value: number, view: View) => place(value, view.x, on.logX, on.x);
+  const y = (value: number, view: View) => place(value, view.y, on.logY, on.y);
+  const apart = (a: number, b: number) => !(Math.abs(a - b) < 1);
+  if (before.x.some((end) => apart(x(end, before), x(end, after)))) return true;
+  if (before.y.some((end) => apart(y(end, before), y(end, after)))) return true;
+  return after.series.some((s, i) => {
+    const old = before.series[i]!;
+    if (old.split !== s.split || old.color !== s.color || !old.x.length !== !s.x.length) return true;
+    if (!s.x.length) return false;
+    const [ended, ends] = [old.x.length - 1, s.x.length - 1];
+    if (apart(x(old.x[ended]!, after), x(s.x[ends]!, after))) return true;
+    const [was, is] = [old.y[ended]!, s.y[ends]!];
+    if (Number.isFinite(was) !== Number.isFinite(is)) return true;
+    return s.split !== "raw" && Number.isFinite(is) && (!on.logY || (was > 0 && is > 0)) && apart(y(was, after), y(is, after));
+  });
+}

@@ -70,6 +70,12 @@ export function useVisible(): boolean {
   return visible;
 }
 
+/** Tells the kernel how many milliseconds this view wants between two messages; the kernel goes by the quickest view. */
+export function useApart(): (ms: number) => void {
+  const { seen } = useFrame();
+  return useCallback((ms) => seen.want(ms), [seen]);
+}
+
 /** Shows a failure in the widget's strip. */
 export function useFail(): (failure: unknown) => void {
   const { el } = useFrame();
@@ -108,6 +114,8 @@ class Seen {
   private observer: IntersectionObserver;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private wait = AGAIN_MS;
+  private apart = 0;
+  private toldApart = 0;
 
   constructor(private link: Link, el: HTMLElement) {
     this.observer = new IntersectionObserver((entries) => {
@@ -127,6 +135,12 @@ class Seen {
     this.listeners.add(heard);
     heard(this.visible);
     return () => this.listeners.delete(heard);
+  }
+
+  want(ms: number): void {
+    this.apart = ms;
+    const much = Math.max(ms, this.toldApart) > 2 * Math.min(ms, this.toldApart);
+    if (much && this.visible && this.toldApart) this.beat(); // else it goes with the next beat
   }
 
   dispose(): void {
@@ -150,7 +164,8 @@ class Seen {
   private beat = (): void => {
     clearTimeout(this.timer);
     if (!this.visible) return;
-    this.link.tell({ kind: "view", visible: true });
+    this.toldApart = this.apart;
+    this.link.tell({ kind: "view", visible: true, ...(this.apart ? { apart: this.apart / 1000 } : {}) });
     this.timer = setTimeout(this.beat, this.wait);
     this.wait = Math.min(2 * this.wait, BEAT_MS);
   };

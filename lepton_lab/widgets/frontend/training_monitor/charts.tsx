@@ -86,6 +86,13 @@ const parts = (props: CurveProps): unknown[] => [
   ...props.runs.flatMap(({ run, color }) => [run.tables.steps, run.tables.epochs, color, run.about?.name]),
 ];
 
+/** What the curves are, but for their ends: with the same key they have only grown. */
+const curveKey = ({ axis, smoothing, column, fine, runs }: CurveProps, marks = 0): string =>
+  JSON.stringify([
+    axis, smoothing, column, marks,
+    runs.map(({ run, color }) => [run.id, run.generation, color, run.about?.name, run.tables.steps.level, run.tables.epochs.level, fine.get(run.id)?.total]),
+  ]);
+
 /** Like useMemo, for a list whose length changes. */
 function useSame<T>(make: () => T, on: unknown[]): T {
   const kept = useRef<{ on: unknown[]; value: T } | null>(null);
@@ -106,7 +113,7 @@ function Curve(props: CurveProps) {
   const first = runs[0];
   const best = first?.run.status?.best;
   const marks = useMemo(() => (first ? bestMark(first.run, column, axis, first.color, format) : []), [best?.["epoch"], best?.["step"], axis, column, first?.color]);
-  return <LineChart label={label} unit={unit} series={series} marks={marks} format={format} {...chart} />;
+  return <LineChart label={label} unit={unit} series={series} marks={marks} format={format} curve={curveKey(props, marks.length)} {...chart} />;
 }
 
 function Side(props: CurveProps & { format: (y: number) => string }) {
@@ -116,7 +123,7 @@ function Side(props: CurveProps & { format: (y: number) => string }) {
     parts(props),
   );
   if (column === "grad_norm" && !series.length) return null; // measured only where gradients are clipped
-  return <LineChart label={label} unit={unit} series={series} height={122} readout={false} now format={format} {...chart} />;
+  return <LineChart label={label} unit={unit} series={series} height={122} readout={false} now format={format} curve={curveKey(props)} {...chart} />;
 }
 
 /** The axis reaches to where the run will end, in time. */

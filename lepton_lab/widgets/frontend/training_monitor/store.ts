@@ -204,6 +204,15 @@ export class Store {
     return whole;
   }
 
+  /** What a person may be waiting for: states, what can be started, findings, and whether there are curves. */
+  told(): string {
+    const runs = [...this.runs.values()].map((run) => [
+      run.id, run.generation, run.status?.state, run.status?.lr, run.status?.batch_size, run.about, run.events.length,
+      run.tables.steps.total > 0,
+    ]);
+    return JSON.stringify([runs, this.start, this.finding]);
+  }
+
   /** Forgets the runs that are not drawn any more. */
   keep(ids: readonly string[]): void {
     for (const id of [...this.runs.keys()]) if (!ids.includes(id)) this.runs.delete(id);

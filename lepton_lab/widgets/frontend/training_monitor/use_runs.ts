@@ -1,6 +1,7 @@
 // Keeps the store of a view up to date: listens, asks for what was missed, and redraws while somebody looks.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useLink, useMessages, useTrait, useVisible } from "../lib/widget";
+import { afterFrame, Pace } from "../lib/pace";
+import { useApart, useLink, useMessages, useTrait, useVisible } from "../lib/widget";
 import type { Colour } from "./curves";
 import { type Finding, type RunData, type StartState, Store } from "./store";
 
@@ -20,18 +21,33 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
   const store = useRef(new Store());
   const [loaded, setLoaded] = useState(false);
   const [, redraw] = useState(0);
-  const state = useRef({ asking: false, dirty: false, visible, frame: 0 });
+  const state = useRef({ asking: false, dirty: false, visible, timer: 0, frame: 0, pace: new Pace() });
   state.current.visible = visible;
+  const setApart = useApart();
 
-  const draw = () => {
+  const paint = () => {
     const now = state.current;
-    now.dirty = true;
-    if (!now.visible || now.frame) return;
-    now.frame = requestAnimationFrame(() => {
+    now.timer = 0;
+    now.frame ||= requestAnimationFrame(() => {
       now.frame = 0;
       now.dirty = false;
+      const began = performance.now();
       redraw((n) => n + 1);
+      afterFrame(() => {
+        now.pace.took(began, performance.now() - began);
+        setApart(now.pace.apart);
+      });
     });
+  };
+  /** Draws when it is due; at once where somebody waits for it. */
+  const draw = (urgent: boolean) => {
+    const now = state.current;
+    now.dirty = true;
+    if (!now.visible || now.frame || (now.timer && !urgent)) return;
+    clearTimeout(now.timer);
+    const wait = urgent ? 0 : now.pace.wait(performance.now());
+    if (wait > 0) now.timer = window.setTimeout(paint, wait);
+    else paint();
   };
   const catchUp = async () => {
     if (state.current.asking) return;
@@ -44,7 +60,7 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
       store.current.start = fresh.start;
       store.current.finding = fresh.finding;
       setLoaded(true);
-      draw();
+      draw(true);
     } catch {
       setTimeout(catchUp, AGAIN_MS); // the kernel says in the strip what is wrong
     } finally {
@@ -52,8 +68,9 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
     }
   };
   useMessages("news", (content, buffers) => {
+    const before = store.current.told();
     if (!store.current.apply(content, buffers)) void catchUp();
-    draw();
+    draw(store.current.told() !== before);
   });
   useMessages("missed", () => void catchUp());
   const ids = [runId, ...compare].filter(Boolean);
@@ -62,9 +79,12 @@ export function useRuns(): { main: RunData | null; runs: Shown[]; start: StartSt
     if (!loaded || ids.some((id) => !store.current.runs.has(id))) void catchUp();
   }, [ids.join(" ")]);
   useEffect(() => {
-    if (visible && state.current.dirty) draw();
+    if (visible && state.current.dirty) draw(true);
   }, [visible]);
-  useEffect(() => () => cancelAnimationFrame(state.current.frame), []);
+  useEffect(() => () => {
+    clearTimeout(state.current.timer);
+    cancelAnimationFrame(state.current.frame);
+  }, []);
 
   const runs: Shown[] = [];
   ids.forEach((id, i) => {
