@@ -203,7 +203,8 @@ class Reader:
         self._cursor = update.cursor
         ended = update.status.state.ended != self._status.state.ended
         self._status = update.status
-        self.tables["steps"].add(update.steps)
+        for piece in update.pieces:
+            self.tables["steps"].add(piece)
         self.tables["epochs"].add(self._placed(update.epochs))
         self._events.extend(update.events)
         if ended:

@@ -17,10 +17,25 @@ from numpy.typing import NDArray
 
 from lepton_lab.errors import StoreError
 
-__all__ = ["FINAL_ROWS", "Columns", "append", "decode", "encode", "join", "read", "row_count", "truncate"]
+__all__ = [
+    "FINAL_ROWS",
+    "Columns",
+    "Piece",
+    "append",
+    "decode",
+    "encode",
+    "join",
+    "pieces",
+    "read",
+    "row_count",
+    "truncate",
+]
 
 Columns = dict[str, NDArray[np.float64]]
 """Columns of equal length by name."""
+
+Piece = dict[str, NDArray[Any]]
+"""Columns of equal length as they are stored: in single precision where that is exact, and perhaps read-only."""
 
 FINAL_ROWS = 65_536
 """Chunks with this many rows are merged no further."""
@@ -53,17 +68,22 @@ def decode(head: str, data: bytes, rows: int) -> Columns:
     Raises:
         StoreError: The blob is shorter or longer than its description.
     """
-    columns: Columns = {}
+    return {name: values.astype(np.float64) for name, values in _views(head, data, rows, 0, rows).items()}
+
+
+def _views(head: str, data: bytes, rows: int, first: int, last: int) -> Piece:
+    """The rows from `first` to before `last` of a chunk, without a copy."""
+    columns: Piece = {}
     offset = 0
     for column in json.loads(head):
         if column["type"] == "line":
-            columns[column["name"]] = _line(column["start"], column["step"], rows)
+            columns[column["name"]] = _line(column["start"], column["step"], first, last)
             continue
         kind = np.dtype("<" + column["type"])
         end = offset + rows * kind.itemsize
         if end > len(data):
             break
-        columns[column["name"]] = np.frombuffer(data, kind, rows, offset).astype(np.float64)
+        columns[column["name"]] = np.frombuffer(data, kind, last - first, offset + first * kind.itemsize)
         offset = end
     else:
         if offset == len(data):
@@ -71,11 +91,15 @@ def decode(head: str, data: bytes, rows: int) -> Columns:
     raise StoreError("a chunk of a run's history is damaged", expected=f"{rows} rows", received=f"{len(data)} bytes")
 
 
-def join(parts: Sequence[Columns], lengths: Sequence[int]) -> Columns:
+def join(parts: Sequence[Piece], lengths: Sequence[int]) -> Columns:
     """Puts chunks end to end; a column that one of them lacks is NaN there."""
     pairs = list(zip(parts, lengths, strict=True))
     names = dict.fromkeys(name for part in parts for name in part)
-    return {name: np.concatenate([p[name] if name in p else np.full(n, np.nan) for p, n in pairs]) for name in names}
+    found: Columns = {}
+    for name in names:
+        columns = [p[name] if name in p else np.full(n, np.nan) for p, n in pairs]
+        found[name] = np.concatenate(columns, dtype=np.float64)
+    return found
 
 
 def append(
@@ -98,16 +122,23 @@ def row_count(connection: sqlite3.Connection, run: str, kind: str) -> int:
 
 def read(connection: sqlite3.Connection, run: str, kind: str, since: int = 0) -> tuple[int, Columns]:
     """The rows from number `since` on, and the number to ask for next time."""
-    parts: list[Columns] = []
+    after, parts, lengths = pieces(connection, run, kind, since)
+    return after, join(parts, lengths)
+
+
+def pieces(connection: sqlite3.Connection, run: str, kind: str, since: int = 0) -> tuple[int, list[Piece], list[int]]:
+    """The same, as pieces of at most `FINAL_ROWS` rows and their lengths: for who does not need them end to end."""
+    parts: list[Piece] = []
     lengths: list[int] = []
     after = since
     query = "SELECT first, rows, columns, data FROM chunks WHERE run = ? AND kind = ? AND first + rows > ?"
     for first, rows, head, data in connection.execute(query + " ORDER BY first", (run, kind, since)):
-        skip = max(0, since - first)
-        parts.append({name: values[skip:] for name, values in decode(head, data, rows).items()})
-        lengths.append(rows - skip)
+        for start in range(max(0, since - first), rows, FINAL_ROWS):
+            end = min(rows, start + FINAL_ROWS)
+            parts.append(_views(head, data, rows, start, end))
+            lengths.append(end - start)
         after = first + rows
-    return after, join(parts, lengths)
+    return after, parts, lengths
 
 
 def truncate(connection: sqlite3.Connection, run: str, kind: str, rows: int) -> None:
@@ -153,13 +184,13 @@ def _replace(connection: sqlite3.Connection, run: str, kind: str, first: int, le
     _insert(connection, run, kind, first, after - first, level, encode(columns))
 
 
-def _line(start: float | None, step: float, rows: int) -> NDArray[np.float64]:
+def _line(start: float | None, step: float, first: int, last: int) -> NDArray[np.float64]:
     if start is None:
-        return np.full(rows, np.nan)
+        return np.full(last - first, np.nan)
     if not step:
-        return np.full(rows, start, dtype=np.float64)
+        return np.full(last - first, start, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        return start + step * np.arange(rows, dtype=np.float64)
+        return start + step * np.arange(first, last, dtype=np.float64)
 
 
 def _as_line(values: NDArray[np.float64]) -> tuple[float | None, float] | None:
@@ -168,7 +199,7 @@ def _as_line(values: NDArray[np.float64]) -> tuple[float | None, float] | None:
     if not np.isfinite(values[[0, -1]]).all():
         return None
     step = float(values[1] - values[0]) if len(values) > 1 else 0.0
-    if not np.isfinite(step) or not _same_bits(_line(float(values[0]), step, len(values)), values):
+    if not np.isfinite(step) or not _same_bits(_line(float(values[0]), step, 0, len(values)), values):
         return None
     return float(values[0]), step
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class FeedUpdate:
 
     Attributes:
         cursor: Give it to the next `since`.
-        steps: New rows of the step table by column; empty where there are none.
+        pieces: New rows of the step table in pieces, oldest first; a long run's are not copied end to end for nothing.
         epochs: New rows of the epoch table by column.
         events: New events.
         status: The run's status now.
@@ -60,17 +61,22 @@ class FeedUpdate:
     """
 
     cursor: FeedCursor
-    steps: chunks.Columns
+    pieces: list[chunks.Piece]
     epochs: chunks.Columns
     events: list[dict[str, Any]] = field(default_factory=list)
     status: RunStatus = field(default_factory=RunStatus)
     reset: bool = False
     readings: list[Reading] = field(default_factory=list)
 
+    @cached_property
+    def steps(self) -> chunks.Columns:
+        """New rows of the step table by column; empty where there are none."""
+        return chunks.join(self.pieces, [len(next(iter(piece.values()))) for piece in self.pieces])
+
     @property
     def empty(self) -> bool:
         """Whether no row, no event and no reading is new."""
-        return not (self.steps or self.epochs or self.events or self.readings)
+        return not (self.pieces or self.epochs or self.events or self.readings)
 
 
 class Feed:
@@ -142,7 +148,7 @@ class _Live:
         new_readings, readings = self._run.probes.since(cursor.readings)
         return FeedUpdate(
             FeedCursor(steps, epochs, events, generation, readings),
-            _filled(new_steps, steps > cursor.steps),
+            [dict(new_steps)] if steps > cursor.steps else [],
             _filled(new_epochs, epochs > cursor.epochs),
             new_events,
             status,
@@ -167,7 +173,7 @@ class _Stored:
                 raise UnknownNameError("run", self.run_id, (), do="It was deleted")
             row = run_row(found)
             cursor, reset = _checked(cursor, row["generation"])
-            steps, new_steps = chunks.read(connection, self.run_id, "steps", cursor.steps)
+            steps, pieces, lengths = chunks.pieces(connection, self.run_id, "steps", cursor.steps)
             epochs, new_epochs = chunks.read(connection, self.run_id, "epochs", cursor.epochs)
             events = connection.execute(
                 "SELECT data FROM events WHERE run = ? AND number >= ? ORDER BY number", (self.run_id, cursor.events)
@@ -175,7 +181,7 @@ class _Stored:
             measured, readings = read_measurements(connection, self.run_id, cursor.readings)
         return FeedUpdate(
             FeedCursor(steps, epochs, cursor.events + len(events), row["generation"], readings),
-            new_steps,
+            _same_columns(pieces, lengths),
             new_epochs,
             [json.loads(e["data"]) for e in events],
             shown_status(row),
@@ -189,6 +195,13 @@ def _checked(cursor: FeedCursor, generation: int) -> tuple[FeedCursor, bool]:
     if cursor == FeedCursor() or cursor.generation == generation:
         return cursor, False
     return FeedCursor(), True
+
+
+def _same_columns(pieces: list[chunks.Piece], lengths: list[int]) -> list[chunks.Piece]:
+    """The pieces, each with every column; NaN where it lacked one."""
+    names = dict.fromkeys(name for piece in pieces for name in piece)
+    pairs = zip(pieces, lengths, strict=True)
+    return [{name: piece[name] if name in piece else np.full(n, np.nan) for name in names} for piece, n in pairs]
 
 
 def _filled(columns: Mapping[str, NDArray[Any]], rows: bool) -> chunks.Columns:

@@ -22,10 +22,13 @@ def test_few_rows_stay_as_they_are():
     np.testing.assert_allclose(curves.since()[1], rows(5)["loss"].astype(np.float32))
 
 
+@pytest.mark.parametrize("gaps", [True, False])
 @pytest.mark.parametrize("count", [1, 9, 100, 1003, 70_001])
-def test_blocks_are_those_of_all_rows_at_once(count):
+def test_blocks_are_those_of_all_rows_at_once(count, gaps):
     whole, parts = Curves(("step",), most=50), Curves(("step",), most=50)
     data = rows(count)
+    if not gaps:
+        data["loss"] = np.nan_to_num(data["loss"], nan=0.5)
     whole.add(data)
     at, random = 0, np.random.default_rng(1)
     while at < count:
@@ -53,6 +56,19 @@ def test_a_block_of_gaps_is_a_gap():
     curves = Curves(("step",), most=1)
     curves.add({"step": np.array([1.0, 2.0]), "loss": np.array([np.nan, np.nan])})
     assert np.isnan(curves.since()[1:]).all()
+
+
+def test_whole_blocks_are_those_that_were_folded_row_by_row():
+    rows = {"step": np.arange(1.0, 4097.0), "loss": np.random.default_rng(0).random(4096, np.float32)}
+    quick, slow = Curves(("step",), most=64), Curves(("step",), most=64)
+    quick.add(rows)
+    for start in range(0, 4096, 3):
+        slow.add({name: values[start : start + 3] for name, values in rows.items()})
+    assert (quick.level, quick.complete, quick.total) == (slow.level, slow.complete, slow.total) == (6, 64, 4096)
+    np.testing.assert_allclose(quick.since(), slow.since(), rtol=1e-6)
+    blocks = rows["loss"].reshape(64, 64)
+    np.testing.assert_allclose(quick.since()[1:], [blocks.mean(1), blocks.min(1), blocks.max(1)], rtol=1e-6)
+    assert quick.since()[0].tolist() == list(range(64, 4097, 64))
 
 
 def test_a_spike_is_never_lost():

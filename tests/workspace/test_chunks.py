@@ -63,6 +63,28 @@ def test_a_short_blob_is_an_error():
         chunks.decode(head, data[:-1], 3)
 
 
+def test_pieces_are_the_rows_without_being_put_together(database, monkeypatch):
+    monkeypatch.setattr(chunks, "FINAL_ROWS", 100)
+    run, random = new_run(database), np.random.default_rng(0)
+    rows = {"step": np.arange(250.0), "loss": random.random(250, np.float32).astype(float), "lr": random.random(250)}
+    with database.write() as connection:
+        chunks.append(connection, run, "steps", 0, rows)
+    for since in (0, 30, 249, 250):
+        with database.read() as connection:
+            after, pieces, lengths = chunks.pieces(connection, run, "steps", since)
+            read = chunks.read(connection, run, "steps", since)
+        assert after == read[0] == 250
+        assert sum(lengths) == 250 - since
+        assert all(
+            n <= 100 and {len(v) for v in piece.values()} == {n} for piece, n in zip(pieces, lengths, strict=True)
+        )
+        if pieces:
+            assert {piece["loss"].dtype for piece in pieces} == {np.dtype("f4")}
+        for name, values in chunks.join(pieces, lengths).items():
+            np.testing.assert_array_equal(values, rows[name][since:])
+            np.testing.assert_array_equal(values, read[1][name])
+
+
 BATCHES = st.lists(st.one_of(st.integers(1, 3), st.integers(1, 400)), min_size=1, max_size=60)
 
 
