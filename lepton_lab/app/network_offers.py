@@ -17,7 +17,7 @@ __all__ = ["Offer", "costs", "drawing", "offers"]
 
 _DRAWN = 12  # blocks of a drawing
 _SILENT = frozenset(
-    {"Dropout", "Dropout2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "Flatten", "PositionalEncoding"}
+    {"Dropout", "Dropout2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "Flatten", "PositionalEncoding", "Scale"}
 )
 
 
@@ -55,7 +55,7 @@ def offers(data: DataBundle) -> tuple[Offer, ...]:
     shape, dtype = tuple(data.sample_shape), data.sample_dtype
     form = form_of(shape, dtype)
     found = []
-    for template in templates(shape, data.target_size, dtype, vocabulary=vocabulary):
+    for template in templates(shape, data.target_size, dtype, vocabulary=vocabulary, unit=data.target_unit()):
         for size in template.makers:
             network = template.make(size).changed(input_dtype=dtype)
             one = len(template.makers) == 1

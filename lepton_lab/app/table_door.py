@@ -13,7 +13,7 @@ from lepton_lab.app import words_table as words
 from lepton_lab.app.table_draft import Choices, Draft, changed
 from lepton_lab.app.table_file import LARGEST, NotATable, TableFile, open_file, tables_in
 from lepton_lab.app.table_look import Look, look
-from lepton_lab.app.table_recipe import first_settings, network_for
+from lepton_lab.app.table_recipe import first_settings
 from lepton_lab.app.table_show import ROWS, preview, view
 from lepton_lab.app.table_warnings import Warn, recommended, warnings
 from lepton_lab.app.uploads import folder_of
@@ -124,7 +124,6 @@ class TableDoor(Widget):
         return self.visit.create(
             draft.choices.title or _title(draft.choices.file),
             data,
-            network=network_for(data),
             settings=first_settings(len(data.train)),
             about=about,
         )

@@ -358,6 +358,13 @@ class DataBundle:
             return y.sum(0).long()
         return torch.bincount(y, minlength=len(self.classes))
 
+    def target_unit(self) -> tuple[float, float] | None:
+        """Mean and standard deviation of the training targets of a regression; None where there is none to predict."""
+        if self.task is not Task.REGRESSION:
+            return None
+        deviation, mean = torch.std_mean(self.train.targets().double())
+        return float(mean), float(deviation) if deviation > 0 else 1.0
+
     def class_weights(self) -> Tensor:
         """Weights that make all classes count alike in a loss, float32 (C,): N / (C · count).
 

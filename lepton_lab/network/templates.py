@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from lepton_lab.network import zoo
+from lepton_lab.network.layers import Scale
 from lepton_lab.network.spec import NetworkSpec
 
 __all__ = ["SIZES", "Template", "form_of", "suggested", "templates"]
@@ -18,6 +19,7 @@ SIZES = ("small", "medium", "large")
 _FLAT = 8  # pixels: where pooling has brought an image to this side, the fully connected part begins
 
 Shape = tuple[int, ...]
+Unit = tuple[float, float]
 _Given = TypeVar("_Given")
 
 
@@ -49,13 +51,15 @@ def form_of(sample_shape: Shape, dtype: str = "float32") -> str:
     return "points" if sample_shape == (2,) else "table"
 
 
-def suggested(sample_shape: Shape, outputs: int, dtype: str = "float32", *, vocabulary: int = 10_000) -> NetworkSpec:
+def suggested(
+    sample_shape: Shape, outputs: int, dtype: str = "float32", *, vocabulary: int = 10_000, unit: Unit | None = None
+) -> NetworkSpec:
     """The network to begin with: the first template's medium size; see `templates`."""
-    return templates(sample_shape, outputs, dtype, vocabulary=vocabulary)[0].make("medium")
+    return templates(sample_shape, outputs, dtype, vocabulary=vocabulary, unit=unit)[0].make("medium")
 
 
 def templates(
-    sample_shape: Shape, outputs: int, dtype: str = "float32", *, vocabulary: int = 10_000
+    sample_shape: Shape, outputs: int, dtype: str = "float32", *, vocabulary: int = 10_000, unit: Unit | None = None
 ) -> tuple[Template, ...]:
     """The templates for samples of a shape, the one to begin with first.
 
@@ -64,8 +68,25 @@ def templates(
         outputs: Numbers that the network has to give.
         dtype: "float32", or "int64" for indices of words.
         vocabulary: Words that there are, for a text.
+        unit: Mean and standard deviation of the values to predict. With it each network ends in their scale: else its
+            last layer would have to grow until prices come out, which takes thousands of updates.
     """
-    shape = tuple(sample_shape)
+    found = _templates(tuple(sample_shape), outputs, dtype, vocabulary)
+    if unit is None:
+        return found
+    return tuple(
+        Template(each.name, {size: partial(_scaled, make, unit) for size, make in each.makers.items()})
+        for each in found
+    )
+
+
+def _scaled(make: Callable[[], NetworkSpec], unit: Unit) -> NetworkSpec:
+    mean, deviation = unit
+    spec = make()
+    return spec.changed(layers=[*spec.layers, Scale(factor=deviation, offset=mean, name="unit")])
+
+
+def _templates(shape: Shape, outputs: int, dtype: str, vocabulary: int) -> tuple[Template, ...]:
     form = form_of(shape, dtype)
     if form == "text":
         return _for_texts(shape, outputs, vocabulary)

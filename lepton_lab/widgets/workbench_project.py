@@ -210,4 +210,5 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
 def first_network(data: DataBundle) -> NetworkSpec:
     """A network to begin with, by the form of the samples: the middle size of what suits them."""
     words = int(getattr(data.preprocessing, "index_count", 10_000))
-    return suggested(tuple(data.sample_shape), data.target_size, data.sample_dtype, vocabulary=words)
+    shape, unit = tuple(data.sample_shape), data.target_unit()
+    return suggested(shape, data.target_size, data.sample_dtype, vocabulary=words, unit=unit)

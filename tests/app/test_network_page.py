@@ -274,3 +274,12 @@ def test_a_table_template_learns_iris(iris, index):
     run = Trainer(offer.network, epochs=60, batch_size=16, lr=3e-3, optimizer="adam", seed=0, compile=False, threads=1)
     metrics = run.start(iris, record=False).wait().status.metrics
     assert metrics["val_accuracy"] >= 0.9
+
+
+def test_values_are_predicted_in_their_unit_whichever_template_is_chosen(page, visit, wire):
+    visit.create("Progress", load_dataset("diabetes"))
+    assert ready(page, wire, lambda state: current(state) == [("plain", "medium")])
+    for name, size in (("residual", "small"), ("linear", "")):
+        page.choose(name, size)
+        said = visit.work.network.build(seed=0).eval()(visit.work.data.train.tensors()[0])
+        assert 100 < said.mean() < 200  # the targets: 152 in the mean, deviation 77

@@ -51,3 +51,14 @@ def test_a_large_photo_keeps_the_fully_connected_part_small():
 def test_words_of_the_data_are_known_to_every_text_network():
     for template in templates((24,), 2, "int64", vocabulary=77):
         assert template.make().layers[0].num_embeddings == 77
+
+
+@pytest.mark.parametrize(("shape", "dtype", "form"), FORMS)
+def test_a_network_for_values_begins_in_their_unit(shape, dtype, form):
+    x = torch.randint(0, 50, (64, *shape)) if dtype == "int64" else torch.randn(64, *shape)
+    for template in templates(shape, 1, dtype, vocabulary=50, unit=(200_000.0, 5_000.0)):
+        for size in template.makers:
+            network = template.make(size)
+            assert network.infer_shapes().output.shape == (1,)
+            said = network.build(seed=0).eval()(x)
+            assert (said - 200_000).abs().max() < 100_000, template.name

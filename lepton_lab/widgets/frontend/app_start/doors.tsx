@@ -175,7 +175,7 @@ export function TableDoor({ onGo }: BringProps) {
         ref={file}
         type="file"
         hidden
-        accept=".csv,.tsv,.txt,.parquet"
+        accept=".csv,.tsv,.txt,.tab,.data,.dat,.parquet,.pq,.zip"
         aria-label={t.tableInput}
         onChange={(event) => {
           const files = chosenFiles(Array.from(event.currentTarget.files ?? []));
