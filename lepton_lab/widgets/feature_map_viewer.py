@@ -238,9 +238,12 @@ class FeatureMapViewer(Widget):
         )
 
     @command
-    def map_of_samples(self, count: int = 500, method: str = "pca") -> None:
-        """Asks for samples as points of a plane: a message "plane" brings them, "no-plane" says what went wrong."""
-        self._samples.ask(self._needed(), method, min(int(count), 2000))
+    def map_of_samples(self, count: int = 500, method: str = "pca", layer: str = "") -> None:
+        """Asks for samples, or an embedding's rows, as points of a plane.
+
+        A message "plane" brings them, "no-plane" says what went wrong.
+        """
+        self._samples.ask(self._needed(), method, min(int(count), 2000), layer)
 
     def pulse(self) -> None:
         """Asks for maps of the present weights where they have changed since the last look."""

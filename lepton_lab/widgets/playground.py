@@ -191,9 +191,10 @@ class Playground(Widget):
     @command
     def adopt(self) -> None:
         """Hands network and settings to whoever asked for them: the project."""
-        self._given = self.network
+        name = self._given.name if self._given is not None else ""
+        self._given = self.network.changed(name=name) if name else self.network
         for callback in list(self._callbacks):
-            callback(self.network, dict(self.settings))
+            callback(self._given, dict(self.settings))
 
     @command(background=True)
     def play(self) -> None:

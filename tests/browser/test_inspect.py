@@ -223,7 +223,7 @@ def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(page: Page
     assert pixels(ground) != before
     notebook.shot("inspect-workbench-plane-light", tab)
     notebook.execute("bench.run.pause()")
-    view.get_by_role("button", name="Try changes on a copy").click()
+    view.get_by_role("button", name="Try on a copy").click()
     train = view.get_by_role("button", name="Train", exact=True)
     expect(train).to_be_enabled(timeout=30_000)
     view.get_by_role("button", name="One neuron more in layer 2").click()
@@ -231,6 +231,7 @@ def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(page: Page
     train.click()
     expect(view.get_by_role("button", name="Pause", exact=True)).to_be_visible(timeout=30_000)
     view.get_by_role("button", name="Pause", exact=True).click()
+    expect(train).to_be_visible(timeout=30_000)
     view.get_by_role("button", name="Use in the project").click()
     expect(view.get_by_text("next run takes this network")).to_be_visible(timeout=30_000)
     notebook.theme(dark=True)

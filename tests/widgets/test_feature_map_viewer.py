@@ -234,6 +234,26 @@ def test_a_map_by_umap_goes_on_from_the_last_one_and_says_how_to_install_it(wire
     wire.wait(lambda: len(wire.of("plane")) == 3)
 
 
+def test_rows_of_an_embedding_are_laid_out_by_their_words(wire, open_view, tmp_path):
+    lines = [f"{a} {b} fine\t1" for a in ("good", "great") for b in ("film", "book", "play")] * 8
+    lines += [f"{a} {b} dull\t0" for a in ("bad", "poor") for b in ("film", "book", "play")] * 8
+    (tmp_path / "texts.tsv").write_text("text\tlabel\n" + "\n".join(lines))
+    data = ll.load_text(tmp_path / "texts.tsv", text="text", label="label", min_count=1)
+    layers = [ll.Embedding(data.preprocessing.index_count, 4), ll.Flatten(), ll.Linear(2)]
+    spec = ll.NetworkSpec(layers, input_shape=data.sample_shape, input_dtype="int64")
+    module = spec.build(seed=0)
+    view = open_view(FeatureMapViewer(module, data))
+    view.ok("map_of_samples")
+    (label,) = wire.wait(lambda: wire.of("plane"))[-1].content["embeddings"]
+    view.ok("map_of_samples", count=5, layer=label)
+    plane = wire.wait(lambda: len(wire.of("plane")) == 2 and wire.of("plane"))[-1]
+    assert plane.content["names"] == list(data.preprocessing.vocabulary[:5])
+    rows = next(m for m in module.modules() if isinstance(m, torch.nn.Embedding)).weight[2:7].detach().numpy()
+    points = plane.array(0).reshape(5, 2)
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert (apart <= np.linalg.norm(rows[:, None] - rows[None], axis=2) + 1e-5).all()  # a projection
+
+
 class Odd(torch.nn.Module):
     """Recurrent, then attention."""
 

@@ -188,6 +188,7 @@ def test_the_workbench_has_a_playground_for_points_of_a_plane(wire, open_view, s
         inside.ok("set_training", name="lr", value=0.007)
         inside.ok("adopt")
         assert bench.network.layers[0].out_features == 6
+        assert bench.network.name == "mine"
         assert bench.settings["lr"] == bench._work.settings["lr"] == 0.007
         assert part.layers == [{"units": 6, "activation": "tanh"}]
 

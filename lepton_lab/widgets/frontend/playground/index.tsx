@@ -215,7 +215,7 @@ function App() {
           </details>
         </div>
         <section class="right" aria-label={words.output}>
-          <div class="ll-row pens" hidden={!!shown}>
+          <div class="ll-row pens" style={shown ? { display: "none" } : undefined}>
             <Segmented small label={words.brush} value={brush} options={Array.from({ length: about.pens }, (_, i) => ({ value: String(i), label: String(i) })).concat({ value: "-1", label: words.erase })} onChange={setBrush} />
             <span class="ll-grow" />
             <Button kind="quiet" label={words.clear} onClick={() => void order("clear")} />

@@ -55,7 +55,7 @@ export const playground = {
   showsOwn: "a try of your own",
   watched: (run: string) => `The run ${run}: its boundary and its neurons follow it while it trains.`,
   watchedHelp: "To try other layers, points or settings, go on with a copy: the run stays as it is.",
-  copyRun: "Try changes on a copy",
+  copyRun: "Try on a copy",
   adopt: "Use in the project",
   adoptTitle: "The project takes this network and these settings for its next run",
   adopted: "The project's next run takes this network and these settings.",
