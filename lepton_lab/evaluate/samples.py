@@ -65,7 +65,7 @@ def _sample(data: DataBundle, split: Any, stored: torch.Tensor | None, row: int)
     if data.preprocessing.feature_names:
         return Sample("row", cells=_cells(data, prepared))
     if prepared.dim() == 1 and prepared.numel() <= _MOST_CELLS:
-        return Sample("row", cells=tuple((f"x{i}", f"{v:.4g}") for i, v in enumerate(prepared.tolist())))
+        return Sample("row", cells=tuple((f"x{i}", f"{v:.4g}") for i, v in enumerate(prepared.tolist(), 1)))
     line = prepared.reshape(-1)[:: max(1, prepared.numel() // _MOST_VALUES)][:_MOST_VALUES]
     return Sample("series", values=tuple(float(v) for v in line))
 
