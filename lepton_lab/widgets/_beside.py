@@ -19,14 +19,21 @@ class Beside:
         pause_s: Least seconds between two looks.
         most_share: Largest share of the time that looks may take; a slow one is made more seldom.
         failed: Called with what `work` raised.
+        prepare: Called once before the first look, as no part of it: loads what looks need.
 
     Threads: safe.
     """
 
     def __init__(
-        self, work: Callable[..., Any], pause_s: float, most_share: float, failed: Callable[[BaseException], Any]
+        self,
+        work: Callable[..., Any],
+        pause_s: float,
+        most_share: float,
+        failed: Callable[[BaseException], Any],
+        prepare: Callable[[], Any] = lambda: None,
     ) -> None:
         self._work, self._pause_s, self._most_share, self._failed = work, pause_s, most_share, failed
+        self._prepare: Callable[[], Any] | None = prepare
         self._busy = threading.Lock()
         self._seen: Hashable = None
         self._at, self._took = -1e9, 0.0
@@ -60,6 +67,10 @@ class Beside:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         began = time.monotonic()
         try:
+            prepare, self._prepare = self._prepare, None
+            if prepare is not None:
+                prepare()
+                began = time.monotonic()
             self._work(*arguments)
         except Exception as error:  # a plugin's rule, a file that went away: said where one looks, never printed
             self._failed(error)

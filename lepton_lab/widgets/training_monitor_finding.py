@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
-from lepton_lab.doctor import diagnose
 from lepton_lab.training.run import Run
 from lepton_lab.training.status import RunState, RunStatus
 from lepton_lab.widgets._beside import Beside
@@ -24,7 +25,9 @@ class FindingOf:
     """
 
     def __init__(self, failed: Callable[[BaseException], Any]) -> None:
-        self._look = Beside(self._diagnose, _PAUSE_S, _MOST_SHARE, failed)
+        # the doctor is loaded beside, when it is first needed: nobody shall wait for it who opens a run
+        load = partial(import_module, "lepton_lab.doctor")
+        self._look = Beside(self._diagnose, _PAUSE_S, _MOST_SHARE, failed, prepare=load)
         self._found: tuple[str, dict[str, str] | None] = ("", None)
 
     def of(self, run: Run | StoredRun, status: RunStatus) -> dict[str, str] | None:
@@ -36,6 +39,8 @@ class FindingOf:
         return self._found[1] if self._found[0] == run.id else None
 
     def _diagnose(self, run: Run | StoredRun) -> None:
+        from lepton_lab.doctor import diagnose
+
         found = [finding for finding in diagnose(run, recorded_only=True) if finding.severity != "info"]
         told = (
             {"title": found[0].title, "detail": found[0].explanation, "severity": found[0].severity} if found else None

@@ -1,6 +1,6 @@
 // `LineChart`: curves on uPlot in the look of the tokens. Nothing here syncs with Python: zoom, hover and smoothing
 // happen in the browser.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { chart as words } from "../strings/en/chart";
 import css from "./chart.css";
@@ -86,7 +86,7 @@ export function LineChart(props: LineChartProps) {
   Object.assign(now.current, props, { data, logY, range, setRange, marks, bands, spans, height, formatX, format });
 
   const kind = JSON.stringify([series.map((s) => [s.color, s.split]), logX, logY, props.hover, zoom]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const el = holder.current!;
     addStyle(el, "chart", css);
     let theme = readTheme(el);

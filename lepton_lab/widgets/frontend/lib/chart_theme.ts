@@ -14,29 +14,20 @@ export interface Theme {
   font: string;
 }
 
+const TOKENS = ["ink", "ink-2", "ink-3", "line", "line-2", "bg", "hover", "accent", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"];
+
 /** The tokens as an element sees them. Mixed colours are computed by the browser, since a canvas takes no `var()`. */
 export function readTheme(el: Element): Theme {
   const probe = document.createElement("span");
   probe.style.display = "none";
-  el.append(probe);
-  const colour = (token: string) => {
-    probe.style.color = `var(${token})`;
-    return getComputedStyle(probe).color;
-  };
+  for (const token of TOKENS) probe.appendChild(document.createElement("i")).style.color = `var(--ll-${token})`;
+  el.append(probe); // all at once: each change would make the browser compute the style of the page again
+  const [ink, soft, faint, line, axis, ground, hover, accent, ...series] = [...probe.children].map((one) => getComputedStyle(one).color) as [
+    string, string, string, string, string, string, string, string, ...string[],
+  ];
   const style = getComputedStyle(el);
-  const theme = {
-    ink: colour("--ll-ink"),
-    soft: colour("--ll-ink-2"),
-    faint: colour("--ll-ink-3"),
-    line: colour("--ll-line"),
-    axis: colour("--ll-line-2"),
-    ground: colour("--ll-bg"),
-    hover: colour("--ll-hover"),
-    accent: colour("--ll-accent"),
-    series: [1, 2, 3, 4, 5, 6, 7, 8].map((i) => colour(`--ll-s${i}`)),
-    raw: Number(style.getPropertyValue("--ll-raw")) || 0.25,
-    font: style.fontFamily || "sans-serif",
-  };
+  const raw = Number(style.getPropertyValue("--ll-raw")) || 0.25;
+  const theme = { ink, soft, faint, line, axis, ground, hover, accent, series, raw, font: style.fontFamily || "sans-serif" };
   probe.remove();
   return theme;
 }
