@@ -34,7 +34,10 @@ from lepton_lab.widgets.playground_training import OPTIMIZERS, SETTINGS, Lessons
 
 __all__ = ["Playground"]
 
-_PERIOD_S = 0.2
+_OWN = 0.2, 2
+_WATCHING = 0.5, 12
+"""Seconds between two pictures at least, and how often the time that one took; a run of the project is spared."""
+
 _BYTES_PER_S = 120_000
 _FIRST = ({"units": 6, "activation": "tanh"}, {"units": 4, "activation": "tanh"})
 
@@ -388,6 +391,7 @@ class Playground(Widget):
             self.show_error(error)
         finally:
             spent = time.monotonic() - began
-            self._next = time.monotonic() + max(_PERIOD_S, 2 * spent, size / _BYTES_PER_S)
+            period, rest = _WATCHING if self._shown_by is self._watched else _OWN
+            self._next = time.monotonic() + max(period, rest * spent, size / _BYTES_PER_S)
             with self._lock:
                 self._busy = False
