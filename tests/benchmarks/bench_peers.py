@@ -6,7 +6,7 @@ imports, data and the model come before the clock: it starts at the call of `fit
 with its own seed. They train as their documentation shows (see `peers/`), and those on torch with the better number of
 threads, which they do not look for themselves. An epoch's time is its training without validation, the first epoch
 left out. The targets are for our compiled steps, as Keras on JAX compiles its own; beside them stand the ratios to
-ours by default, where a fit of a few epochs may never compile.
+ours by default, which starts with nothing compiled and is too short to compile.
 
 LEPTON_BENCH_QUICK=1 takes a tenth of the samples and one round, only to see that everything runs.
 LEPTON_PEER_ROUNDS sets the number of rounds on MNIST.
@@ -176,6 +176,8 @@ class Measurements:
         peer = PEERS.get(name)
         module, backend = (peer.module, peer.backend) if peer else ("on_lepton", "")
         variables = {"KERAS_BACKEND": backend} if backend else {}
+        if peer is None:  # what one of ours has compiled is no gift to the one by default
+            variables["LEPTON_CACHE"] = str(self.folder / ("warm" if name == COMPILED else "cold"))
         try:
             python = python_of(peer.environment) if peer else sys.executable
             out = _call(
