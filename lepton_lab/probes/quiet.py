@@ -68,8 +68,8 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def uncompiled(module: nn.Module) -> Iterator[None]:
     """Inside the block the module and its parts run as Python, without the code that torch compiled of them.
 
-    Hooks and batches of another size would make torch compile again, and then go on training with the new code, whose
-    last bits may differ. A copy's compiled parts would still read the weights of the module that it was copied from.
+    Hooks and batches of another size would make torch compile again, which takes seconds, and then go on training with
+    the new code, whose last bits may differ.
     """
     calls = [(m, m._compiled_call_impl) for m in module.modules() if m._compiled_call_impl is not None]
     wrappers: list[tuple[Any, Any]] = [

@@ -93,7 +93,7 @@ def test_modules_that_the_user_compiled(way: Callable[[nn.Sequential], nn.Module
 
 
 def test_a_copy_is_looked_at_with_its_own_weights(fit) -> None:
-    """A copied compiled part would read the weights of the original, which another thread trains meanwhile."""
+    """A copied compiled part must not read the weights of the original, which another thread trains meanwhile."""
     module = a_part(network())
     run = fit(module, data_for("mlp"), 1)
 
