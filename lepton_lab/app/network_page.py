@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import traitlets
 
 from lepton_lab.app import words_network as words
+from lepton_lab.app.examples import all_examples
 from lepton_lab.app.network_offers import Offer, costs, drawing, offers
 from lepton_lab.app.network_speed import Speed, measure_beside
 from lepton_lab.app.visit import Visit
@@ -213,7 +214,9 @@ class NetworkPage(Widget):
         if network is None or not network.layers:
             return words.NO_NETWORK
         offer = next((offer for offer in self._offers[1] if offer.is_like(network)), None)
-        return offer.name if offer is not None else words.OWN
+        if offer is not None:
+            return offer.name
+        return words.EXAMPLE if any(one.network.layers == network.layers for one in all_examples()) else words.OWN
 
     # --- what changes --------------------------------------------------------------------------------------------
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NO_NETWORK", "OWN", "SIZES", "WHAT", "changed_to", "named"]
+__all__ = ["EXAMPLE", "NO_NETWORK", "OWN", "SIZES", "WHAT", "changed_to", "named"]
 
 SIZES = {"small": "Small", "medium": "Medium", "large": "Large"}
 
 OWN = "A network of your own"
+EXAMPLE = "The network of this example"
 NO_NETWORK = "No network yet"
 
 WHAT: dict[tuple[str, str], tuple[str, str]] = {

@@ -24,7 +24,10 @@ def moons(n: int = 1000, noise: float = 0.1, seed: int = 0) -> Points:
 
 
 def circles(n: int = 1000, noise: float = 0.05, factor: float = 0.5, seed: int = 0) -> Points:
-    """A circle inside a circle of `1 / factor` times its size."""
+    """A circle inside a larger one.
+
+    The larger one has `1 / factor` times the size of the other.
+    """
     from sklearn.datasets import make_circles
 
     _check(n, noise)
@@ -34,7 +37,10 @@ def circles(n: int = 1000, noise: float = 0.05, factor: float = 0.5, seed: int =
 
 
 def blobs(n: int = 1000, classes: int = 3, noise: float = 1.0, seed: int = 0) -> Points:
-    """Round clouds with a deviation of `noise`, one for each class."""
+    """Round clouds, one for each class.
+
+    Their standard deviation is `noise`.
+    """
     from sklearn.datasets import make_blobs
 
     _check(n, noise, classes)
@@ -42,7 +48,10 @@ def blobs(n: int = 1000, classes: int = 3, noise: float = 1.0, seed: int = 0) ->
 
 
 def spirals(n: int = 1000, classes: int = 2, noise: float = 0.05, turns: float = 1.5, seed: int = 0) -> Points:
-    """Arms that wind around each other, one for each class: radius grows from 0 to 1 over `turns` turns."""
+    """Arms that wind around each other, one for each class.
+
+    Their radius grows from 0 to 1 over `turns` turns.
+    """
     _check(n, noise, classes)
     rng = np.random.default_rng(seed)
     label = np.arange(n) % classes

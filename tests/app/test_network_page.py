@@ -9,6 +9,7 @@ import pytest
 
 from lepton_lab import Conv2d, Flatten, Linear, NetworkSpec, Trainer, load_dataset
 from lepton_lab.app import network_speed, words_network
+from lepton_lab.app.examples import example
 from lepton_lab.app.network_offers import drawing, offers
 from lepton_lab.app.network_page import NetworkPage
 from lepton_lab.app.network_speed import Speed
@@ -283,3 +284,11 @@ def test_values_are_predicted_in_their_unit_whichever_template_is_chosen(page, v
         page.choose(name, size)
         said = visit.work.network.build(seed=0).eval()(visit.work.data.train.tensors()[0])
         assert 100 < said.mean() < 200  # the targets: 152 in the mean, deviation 77
+
+
+def test_the_network_of_an_example_is_not_called_the_visitor_s_own(page, visit, wire):
+    one = example("flowers")
+    visit.create(one.called, one.load(), network=one.network)
+    assert ready(page, wire, lambda state: state["now"]["name"] == words_network.EXAMPLE)
+    page.choose("plain", "small")
+    assert ready(page, wire, lambda state: state["now"]["name"] == "Plain layers, small")
