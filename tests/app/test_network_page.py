@@ -287,7 +287,7 @@ def test_values_are_predicted_in_their_unit_whichever_template_is_chosen(page, v
 
 
 def test_the_network_of_an_example_is_not_called_the_visitor_s_own(page, visit, wire):
-    one = example("flowers")
+    one = example("spirals")
     visit.create(one.called, one.load(), network=one.network)
     assert ready(page, wire, lambda state: state["now"]["name"] == words_network.EXAMPLE)
     page.choose("plain", "small")
