@@ -105,9 +105,9 @@ def _lines(curves: Sequence[tuple[int, bool, Points]], log: bool) -> str:
         parts.append(f'<line x1="{_LEFT}" x2="{_WIDE - _RIGHT}" y1="{place:.1f}" y2="{place:.1f}" stroke="{_LINE}"/>')
         shown = f"{10**value if log else value:.3g}"
         parts.append(f'<text x="{_LEFT - 6}" y="{place + 4:.1f}" text-anchor="end" fill="{_SOFT}">{shown}</text>')
-        across = left + share * (right - left)
+        across, anchor = left + share * (right - left), "end" if share == 1 else "middle"  # within the picture
         parts.append(
-            f'<text x="{at_x(across):.1f}" y="{_HIGH - _BOTTOM + 14}" text-anchor="middle" fill="{_SOFT}">'
+            f'<text x="{at_x(across):.1f}" y="{_HIGH - _BOTTOM + 14}" text-anchor="{anchor}" fill="{_SOFT}">'
             f"{across:.4g}</text>"
         )
     for i, valid, (x, y) in curves:
