@@ -36,6 +36,7 @@ __all__ = ["Playground"]
 
 _OWN = 0.2, 2
 _WATCHING = 0.5, 12
+_LONGEST_S = 3.0
 """Seconds between two pictures at least, and how often the time that one took; a run of the project is spared."""
 
 _BYTES_PER_S = 120_000
@@ -354,6 +355,7 @@ class Playground(Widget):
     def _tell(self) -> None:
         """Has every view ask for everything."""
         self.push("reset")
+        self._next = 0.0
         self._ask()
 
     def _faster(self, change: Any) -> None:
@@ -392,6 +394,6 @@ class Playground(Widget):
         finally:
             spent = time.monotonic() - began
             period, rest = _WATCHING if self._shown_by is self._watched else _OWN
-            self._next = time.monotonic() + max(period, rest * spent, size / _BYTES_PER_S)
+            self._next = time.monotonic() + max(period, min(_LONGEST_S, rest * spent), size / _BYTES_PER_S)
             with self._lock:
                 self._busy = False

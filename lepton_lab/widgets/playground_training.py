@@ -16,6 +16,7 @@ from lepton_lab.probes.access import examine
 from lepton_lab.training.callbacks import Callback
 from lepton_lab.training.optimizers import OPTIMIZERS as ALL_OPTIMIZERS
 from lepton_lab.training.run import Run
+from lepton_lab.training.slots import Slots
 from lepton_lab.training.trainer import Trainer
 from lepton_lab.widgets.playground_data import Frame, Points, bundle_of
 
@@ -210,7 +211,8 @@ class Lessons:
         pace = _Pace()
         pace.speed, self._pace = self._pace.speed, pace
         trainer = Trainer(module, callbacks=[pace], compile=False, checkpoint_every=None, device="cpu", **settings)
-        run = trainer.start(bundle, epochs=_EPOCHS, record=False, name="playground")
+        # in a queue of its own: it must not wait for the project's run, which may be held for long
+        run = trainer.start(bundle, epochs=_EPOCHS, record=False, name="playground", slots=Slots(1))
         if held:
             run.pause()
         self.run, self._stale = run, False

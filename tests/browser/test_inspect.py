@@ -202,7 +202,7 @@ data = ll.load_dataset("spirals")
 network = ll.NetworkSpec([ll.Linear(16, activation="tanh"), ll.Linear(8, activation="tanh"), ll.Linear(2)],
                          input_shape=(2,), name="spiral")
 bench = ll.Workbench("spirals-inspect", data, network)
-bench.train(epochs=100_000, lr=0.01, batch_size=64)
+bench.train(epochs=100_000, lr=0.01, batch_size=64).pause()
 bench.tab = "inspect"
 bench
 """
@@ -217,12 +217,13 @@ def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(page: Page
     expect(view.locator(".node canvas")).to_have_count(2 + 10 + 8, timeout=30_000)  # ten of a layer are shown
     ground = view.get_by_label("Plane with").locator("canvas").first
     before = pixels(ground)
+    notebook.execute("bench.run.resume()")
     page.wait_for_function(
         "() => Number(document.querySelector('.pg dd')?.textContent.replace(',', '')) >= 60", timeout=90_000
     )
+    notebook.execute("bench.run.pause()")
     assert pixels(ground) != before
     notebook.shot("inspect-workbench-plane-light", tab)
-    notebook.execute("bench.run.pause()")
     view.get_by_role("button", name="Try on a copy").click()
     train = view.get_by_role("button", name="Train", exact=True)
     expect(train).to_be_enabled(timeout=30_000)

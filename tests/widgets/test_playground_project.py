@@ -169,6 +169,21 @@ def test_a_live_run_is_followed(play, wire, spirals, fast_pump):
         run.stop()
 
 
+def test_a_try_does_not_wait_for_the_run_that_is_held(play, wire, spirals):
+    trainer = ll.Trainer(network(), lr=0.01, compile=False, threads=1)
+    runs = [trainer.start(spirals, epochs=100_000, batch_size=16, record=False) for _ in range(4)]
+    try:
+        for run in runs:
+            run.pause()
+        widget, view = play(network(), spirals, run=runs[0], speed=0)
+        view.ok("own_copy")
+        view.ok("play")
+        wire.wait(lambda: widget._lessons.state()["step"] > 20)
+    finally:
+        for run in runs:
+            run.stop()
+
+
 def test_the_workbench_has_a_playground_for_points_of_a_plane(wire, open_view, spirals):
     bench = Workbench("plane", spirals, network())
     try:
