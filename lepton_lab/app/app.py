@@ -143,7 +143,7 @@ class App(Widget):
                 elif what == "run" and visit.work.run is not None:
                     self._parts.tell_run(visit.work.run)
                 elif what in ("network", "settings"):
-                    self._parts.tell_playground()
+                    self._parts.tell_inspect()
                 for page in [page for page in _VIEWS if page in self.refs]:
                     self._show(page)
         if what == "page" and visit.page == "train" and MARK in os.environ:

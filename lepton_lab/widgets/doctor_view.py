@@ -140,11 +140,13 @@ class DoctorView(Widget):
         self._callbacks.append(callback)
 
     def before(self, network: NetworkSpec | Any, data: DataBundle) -> None:
-        """Looks at a network before it is trained."""
-        self._network, self._data, self._run = network, data, None
+        """Looks at a network before it is trained: at once where somebody watches, else when somebody comes."""
+        self._network, self._data, self._run, self._report = network, data, None, None
         self.run_id = ""
         self._looks = _Looks()
-        self._look_beside()
+        self.push("report", self._told())
+        if self.visible:
+            self._look_beside()
 
     @command
     def catch_up(self) -> dict[str, Any]:
@@ -243,7 +245,7 @@ class DoctorView(Widget):
                 marks = (trial.beside.status.step, trial.run.status.step, trial.run.state)
                 if marks != trial.seen and trial.run.status.step:
                     trial.result, trial.seen = compare(trial.beside, trial.run, data=self._data), marks
-            if self._run is run:
+            if self._run is run and self._network is network:
                 self._report = report
             looks.at = time.monotonic()
             looks.took = looks.at - began

@@ -161,7 +161,7 @@ class Workbench(Widget):
     def change(self, settings: dict[str, Any]) -> None:
         """Changes settings of the next run."""
         self.settings = self._work.change_settings(settings)
-        self._parts.tell_playground()
+        self._parts.tell_inspect()
 
     @command
     def start(self) -> str:
@@ -197,7 +197,7 @@ class Workbench(Widget):
     def _heard(self, what: str, value: Any) -> None:
         if what == "network":  # the builder shows it already, and may be further by now
             self._work.use_network(value)
-            self._parts.tell_playground()
+            self._parts.tell_inspect()
             self.settings = self._work.settings
             if "inspect" in self._parts.made_tabs():  # a network may begin or cease to fit the plane
                 self.open_tab("inspect")
@@ -211,7 +211,7 @@ class Workbench(Widget):
             self._problem = None
             self._work.use_data(value)
             self._parts.tell_data(value)
-            self._parts.tell_playground()
+            self._parts.tell_inspect()
         elif what == "network":
             self._work.use_network(value)
             self._parts.tell_network(value)

@@ -85,12 +85,15 @@ class Parts:
             builder = self._parts.get("builder")
             if builder is not None and network is not None and builder.network != network:
                 builder.network = network
-        self.tell_playground()
+        self.tell_inspect()
 
-    def tell_playground(self) -> None:
-        """Hands the present network and settings to the playground."""
+    def tell_inspect(self) -> None:
+        """Hands the present network and settings to the playground; before the first run the network to the doctor."""
         data, network = self._work.data, self._work.network
         with self._quiet():
+            doctor = self._parts.get("doctor")
+            if doctor is not None and doctor.run is None and network is not None and data is not None:
+                doctor.before(network, data)
             playground = self._parts.get("playground")
             if playground is None or network is None or data is None:
                 return
@@ -168,7 +171,7 @@ class Parts:
         return part
 
     def _make_doctor(self) -> Any:
-        part = DoctorView(self._work.run, self._work.data)
+        part = DoctorView(self._work.run if self._work.run is not None else self._work.network, self._work.data)
         part.on_run(self._heard("run"))
         return part
 

@@ -121,3 +121,20 @@ def test_data_that_is_gone_is_said_and_other_data_can_be_chosen(wire, open_view,
     assert "gone.csv" in str(widget.state["problem"])
     open_view(widget).ok("use_dataset", name="mnist-sample")
     assert widget.state["problem"] is None
+
+
+def test_before_the_first_run_the_doctor_looks_at_the_network(wire, open_view, bench):
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    data = from_arrays(x, (x[:, 0] > 0).astype(np.int64))
+    widget = bench("fresh", data, NetworkSpec([Linear(8, activation="relu"), Linear(3)], input_shape=(4,)))
+    open_view(widget).ok("open_tab", tab="inspect")
+    doctor = widget._parts.get("doctor")
+    open_view(doctor).look()
+    wire.wait(lambda: doctor.report is not None)
+    assert doctor.report.subject
+    assert "label-range" in doctor.report.checked
+    before = doctor.report
+    widget.network = NetworkSpec([Linear(4, activation="relu"), Linear(2)], input_shape=(4,))
+    wire.wait(lambda: doctor.report is not None and doctor.report is not before)
+    widget.train(epochs=1, probes=None).wait(60)
+    assert doctor.run is widget.run
