@@ -121,7 +121,7 @@ def run() -> list[dict[str, Any]]:
         for _ in range(2):
             other = Notebook.create(page, lab, MAKE, SHOW)
             first.append(_first_point(other))
-            other.execute("monitor.run.stop()\nmonitor.run.wait()")  # else it would train beside the one that is measured
+            other.execute("monitor.run.stop()\nmonitor.run.wait()")  # else it trains beside what is measured
         notebook = Notebook.create(page, lab, MAKE, SHOW)
         first.append(_first_point(notebook))
         cost = _slowdown(notebook)
