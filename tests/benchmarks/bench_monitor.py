@@ -20,8 +20,8 @@ from tests.browser.notebook import Notebook
 
 LONG = True
 
-PAIRS = 20
-WINDOW_S = 1.5
+PAIRS = 12
+WINDOW_S = 2.5
 STEPS = 1_000_000
 
 MAKE = """
@@ -200,7 +200,7 @@ def _slowdown(notebook: Notebook) -> Cost:
         speeds = {}
         for shown in ("", "none") if i % 2 else ("none", ""):
             notebook.page.evaluate(HIDE, shown)
-            notebook.page.wait_for_timeout(300)
+            notebook.page.wait_for_timeout(500)
             before, began = _browser_s(), time.perf_counter()
             speeds[shown], sent = map(float, notebook.execute(f"print(*speed({WINDOW_S}))").split())
             browsers[shown].append(100 * (_browser_s() - before) / (time.perf_counter() - began))
