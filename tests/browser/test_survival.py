@@ -200,6 +200,28 @@ def test_a_notebook_that_was_closed_and_opened_again_steers_the_same_run(page: P
     sound(notebook)
 
 
+def test_a_notebook_whose_kernel_is_gone_shows_the_last_picture(page: Page, lab: Lab) -> None:
+    notebook = start(page, lab)
+    steps(page)
+    press(page, "Stop and keep best", "stopped")
+    page.wait_for_function(
+        """() => window.jupyterapp.shell.currentWidget.content.model.cells.get(1).toJSON().outputs
+            .some(output => String(output.data?.['text/html']).includes(': stopped, epoch'))"""
+    )
+    saved(notebook)
+    page.close()
+    lab.end_kernels()
+    other = page.context.new_page()
+    other.goto(lab.notebook(notebook.name, notebook.workspace + "c"))
+    picture = other.locator(".ll-still")
+    expect(picture).to_be_visible(timeout=60_000)
+    expect(picture).to_contain_text(": stopped, epoch")
+    assert picture.locator("svg path, svg polyline, img").count() >= 1
+    expect(other.locator(".monitor")).to_have_count(0)
+    expect(other.get_by_text("model not found", exact=False)).to_be_hidden()
+    Notebook(other, lab, notebook.name).shot("training-monitor-without-kernel")
+
+
 def test_it_moves_and_obeys_while_a_cell_runs_and_prints_nothing(page: Page, lab: Lab) -> None:
     notebook = start(page, lab, LONG)
     notebook.execute("patience = 120")

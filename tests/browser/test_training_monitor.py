@@ -40,6 +40,32 @@ CLICKED = """async ([label, wanted]) => {
 """Clicks a control and waits for what the kernel's answer makes of the view; milliseconds."""
 
 
+ANSWERS = """(() => {
+    const Socket = window.WebSocket;
+    const asked = new Map();
+    const text = data => typeof data === 'string' ? data : new TextDecoder().decode(data);
+    window.answers = {};
+    window.WebSocket = class extends Socket {
+        constructor(url, protocols) {
+            super(url, protocols);
+            this.addEventListener('message', ({ data }) => {
+                const id = text(data).match(/"kind":\\s*"answer",\\s*"id":\\s*"(\\w+)"/)?.[1];
+                if (!asked.has(id)) return;
+                const { op, at } = asked.get(id);
+                asked.delete(id);
+                (window.answers[op] ??= []).push(performance.now() - at);
+            });
+        }
+        send(data) {
+            const order = text(data).match(/"kind":\\s*"order",\\s*"id":\\s*"(\\w+)",\\s*"op":\\s*"(\\w+)"/);
+            if (order && !asked.has(order[1])) asked.set(order[1], { op: order[2], at: performance.now() });
+            super.send(data);
+        }
+    };
+})()"""
+"""Keeps for every order how many milliseconds after it was sent its answer came."""
+
+
 def start(page: Page, lab: Lab, epochs: int = 4000, dark: bool = False) -> Notebook:
     """A notebook with a monitor of something that can be trained."""
     notebook = Notebook.create(page, lab, MAKE, SHOW.format(epochs=epochs), dark=dark)
@@ -107,6 +133,43 @@ def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab)
         assert min(found) <= ANSWER_MS, f"{label}: {found} ms"
     assert notebook.violations() == []
     assert notebook.execute("print(monitor.last_error)").strip() == "None"
+    assert notebook.errors == []
+
+
+def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab) -> None:
+    page.add_init_script(ANSWERS)
+    notebook = start(page, lab)
+    button(page, "Train").click()
+    reaches(page, "running")
+    for number in range(2):
+        for label, state in (("Pause", "paused"), ("Resume", "running")):
+            button(page, label).click()
+            reaches(page, state)
+        page.get_by_label("Learning rate", exact=True).first.press("ArrowLeft")
+        page.get_by_label("Batch size").select_option(("64", "16")[number])
+        button(page, "Note").click()
+        page.get_by_label("Tags, with commas between").fill(f"tag-{number}")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        button(page, "Pause").click()
+        reaches(page, "paused")
+        button(page, "Step").click()
+        button(page, "Resume").click()
+        reaches(page, "running")
+    notebook.execute("origin = monitor.run")
+    for name in ("left", "right"):
+        button(page, "Fork").click()
+        page.get_by_role("dialog").get_by_label("Name").fill(name)
+        page.get_by_role("dialog").get_by_role("button", name="Start the fork").click()
+        expect(page.locator(".monitor h2").first).to_have_text(name)
+        reaches(page, "queued")  # one run trains at a time: the fork waits for its origin
+        click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
+        notebook.execute("monitor.watch(origin)")
+        reaches(page, "running")
+    found = page.evaluate("() => window.answers")
+    for op in ("pause", "go_on", "step", "set", "describe", "fork", "stop"):
+        assert min(found[op]) <= ANSWER_MS, f"{op}: {found[op]} ms"
+    notebook.execute("from lepton_lab.training.run import active_runs\n[run.stop() for run in active_runs()]")
     assert notebook.errors == []
 
 
@@ -223,7 +286,11 @@ def test_a_rate_is_found_and_taken_by_click(page: Page, lab: Lab) -> None:
     page.get_by_role("button", name="Search", exact=True).click()
     use = page.get_by_role("button", name=re.compile("^Use "))
     expect(use).to_be_visible(timeout=30_000)
-    notebook.shot("lr-finder", page.locator(".finder").first)
+    for look in ("dark", "light"):
+        notebook.theme(look == "dark")
+        page.wait_for_timeout(800)  # JupyterLab loads the theme's style sheet
+        notebook.shot(f"lr-finder-{look}", page.locator(".finder").first)
+        assert notebook.violations() == [], look
     use.click()
     expect(page.get_by_text("Learning rate in use")).to_contain_text(use.inner_text().removeprefix("Use ").strip()[:2])
     assert float(notebook.execute("print(trainer.settings.lr)")) == pytest.approx(
