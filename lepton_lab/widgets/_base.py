@@ -94,6 +94,8 @@ class Widget(anywidget.AnyWidget):
         """
         if kind in RESERVED:
             raise ValueError(f"{kind!r} is what answers to orders are called; give the message another kind")
+        if content and not isinstance(content.get("to", ""), str):
+            raise ValueError('"to" names the one view that a message is for; give a number another name')
         with self._push_lock:
             self._pushed += 1
             self._deliver({**(content or {}), "kind": kind, "number": self._pushed}, buffers)

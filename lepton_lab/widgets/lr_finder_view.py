@@ -143,7 +143,7 @@ class LRFinderView(Widget):
             if not new:
                 return
             self._sent = len(self._points)
-            content = {"search": self._search, "from": begin, "to": self._sent}
+            content = {"search": self._search, "from": begin, "total": self._sent}
             self.push("points", content, [_array(new)])
 
     def still(self) -> str | None:

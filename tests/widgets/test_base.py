@@ -254,6 +254,11 @@ def test_an_order_cannot_hide_what_every_widget_has(name):
         type("Bad", (Widget,), {name: command(lambda self: None)})
 
 
+def test_a_cursor_cannot_be_taken_for_the_view_that_a_message_is_for(wire):
+    with pytest.raises(ValueError, match="names the one view"):
+        Probe().push("points", {"from": 0, "to": 3})
+
+
 @pytest.mark.parametrize("kind", ["ack", "answer"])
 def test_a_message_cannot_be_taken_for_the_answer_to_an_order(wire, kind):
     widget = Probe()

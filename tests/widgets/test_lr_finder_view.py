@@ -40,7 +40,7 @@ def test_a_search_gives_the_curve_of_lr_find(wire, open_view, trainer, digits):
     assert finder.state == "done"
     pieces = wire.of("points")
     assert pieces[0].content["from"] == 0
-    assert pieces[-1].content["to"] == len(expected.lrs)
+    assert pieces[-1].content["total"] == len(expected.lrs)
     assert finder.still().count("<polyline") == 1
 
 

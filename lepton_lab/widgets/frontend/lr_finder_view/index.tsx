@@ -22,7 +22,7 @@ function useCurve(): Curve {
   const catchUp = async () => {
     const { result, buffers } = await link.call("catch_up");
     const values = buffers[0] ? f32(buffers[0]) : new Float32Array();
-    put(extended({ ...EMPTY, search: result.search }, { search: result.search, from: 0, to: result.total }, values) ?? EMPTY);
+    put(extended({ ...EMPTY, search: result.search }, { search: result.search, from: 0, total: result.total }, values) ?? EMPTY);
   };
   useMessages("points", (content, buffers) => {
     const next = extended(now.current, content, buffers[0] ? f32(buffers[0]) : new Float32Array());

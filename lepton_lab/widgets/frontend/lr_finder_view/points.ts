@@ -9,10 +9,10 @@ export interface Curve {
 export const EMPTY: Curve = { search: 0, lr: new Float32Array(), loss: new Float32Array() };
 
 /** The curve with the points of a message; null where points between the two are missing. */
-export function extended(curve: Curve, news: { search: number; from: number; to: number }, values: Float32Array): Curve | null {
+export function extended(curve: Curve, news: { search: number; from: number; total: number }, values: Float32Array): Curve | null {
   const base = news.search === curve.search ? curve : EMPTY;
   if (news.from > base.lr.length) return null;
-  if (news.to < base.lr.length) return base;
+  if (news.total < base.lr.length) return base;
   const count = values.length / 2;
   const join = (old: Float32Array, fresh: Float32Array) => {
     const out = new Float32Array(news.from + count);
