@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.errors import UnknownNameError
-from lepton_lab.network.modules import PatchWhitening
 
 __all__ = ["SCHEMES", "initialise"]
 
@@ -23,14 +22,13 @@ SCHEMES: dict[str, Callable[[Tensor], object] | None] = {
 for tanh and sigmoid; orthogonal (Saxe et al. 2013, arXiv:1312.6120), for deep and recurrent networks; and zeros, which
 shows why symmetry must be broken: all units of a layer stay equal."""
 
-_KEPT = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, PatchWhitening)
+_SCALES = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def initialise(module: nn.Module, scheme: str) -> None:
     """Sets the weights of linear, convolutional, recurrent and attention layers; biases become 0.
 
-    Normalisations, fixed filters and embeddings keep their own start, except with "zeros", which empties embeddings as
-    well.
+    Normalisations and embeddings keep torch's own start, except with "zeros", which empties embeddings as well.
 
     Args:
         module: The module, changed in place.
@@ -46,7 +44,7 @@ def initialise(module: nn.Module, scheme: str) -> None:
         return
     with torch.no_grad():
         for part in module.modules():
-            if isinstance(part, _KEPT) or (isinstance(part, nn.Embedding) and scheme != "zeros"):
+            if isinstance(part, _SCALES) or (isinstance(part, nn.Embedding) and scheme != "zeros"):
                 continue
             for name, parameter in part.named_parameters(recurse=False):
                 if parameter.dim() >= 2 and "weight" in name:

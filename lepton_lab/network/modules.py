@@ -72,7 +72,8 @@ class PatchWhitening(nn.Conv2d):
             vectors = vectors * vectors[:1].sign()  # LAPACK may give either sign
             variances, filters = torch.kron(variances, values), torch.kron(filters, vectors.T.contiguous())
         filters = (filters / (variances[:, None] + eps).sqrt()).reshape(-1, in_channels, kernel_size, kernel_size)
-        self.weight = nn.Parameter(torch.cat([filters, -filters]), requires_grad=False)
+        del self.weight  # a buffer in its place: nothing trains it, and nobody takes it for a frozen parameter
+        self.register_buffer("weight", torch.cat([filters, -filters]))
         self.bias = nn.Parameter(torch.zeros(self.out_channels))
 
 
