@@ -286,6 +286,7 @@ def test_a_rate_is_found_and_taken_by_click(page: Page, lab: Lab) -> None:
     page.get_by_role("button", name="Search", exact=True).click()
     use = page.get_by_role("button", name=re.compile("^Use "))
     expect(use).to_be_visible(timeout=30_000)
+    expect(page.locator(".finder canvas").first).to_be_visible()
     for look in ("dark", "light"):
         notebook.theme(look == "dark")
         page.wait_for_timeout(800)  # JupyterLab loads the theme's style sheet
@@ -296,6 +297,12 @@ def test_a_rate_is_found_and_taken_by_click(page: Page, lab: Lab) -> None:
     assert float(notebook.execute("print(trainer.settings.lr)")) == pytest.approx(
         float(notebook.execute("print(finder.suggestion)")), rel=0.01
     )
+    in_use = page.get_by_text("Learning rate in use")
+    shown, before = in_use.inner_text(), notebook.execute("print(trainer.settings.lr)")
+    box = page.locator(".finder .u-over").first.bounding_box()
+    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(in_use).not_to_have_text(shown)
+    assert float(notebook.execute("print(trainer.settings.lr)")) < float(before)
     assert notebook.violations() == []
     assert notebook.errors == []
 
