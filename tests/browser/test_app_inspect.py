@@ -54,6 +54,6 @@ def test_a_run_of_the_worker_is_seen_on_the_plane(page: Page, app: RunningApp, e
     view.get_by_role("button", name="Step", exact=True).click()
     page.wait_for_function("() => document.querySelectorAll('.pg dd')[1]?.textContent !== '–'")
     page.set_viewport_size({"width": 390, "height": 900})
-    assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 1
+    page.wait_for_function("() => document.documentElement.scrollWidth - innerWidth <= 1")
     shot(page, "app-inspect-plane-phone")
     assert errors == []
