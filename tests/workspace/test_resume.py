@@ -58,7 +58,9 @@ def test_a_killed_training_is_interrupted_and_goes_on_to_its_end(workspace, numb
 
 
 def test_a_damaged_checkpoint_is_passed_over(workspace):
-    run = trained(workspace, epochs=3)
+    trainer = trains.trainer()
+    trainer.callbacks = [trains.written(workspace.folder)]
+    run = trainer.start(trains.digits(), 3, 64, recorder=StoreRecorder(workspace), name="real").wait()
     orphaned(workspace, run)
     newest = sorted((run.folder / "checkpoints").glob("step-*.safetensors"))[-1]
     newest.write_bytes(newest.read_bytes()[:-8] + b"damaged!")
