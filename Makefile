@@ -40,7 +40,7 @@ test: $(READY) frontend lint types
 	@$(BIN)/python tests/browser/install_chromium.py
 	$(BIN)/npm --prefix $(FRONTEND) test --silent
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/browser
-	$(BIN)/python -m pytest -n auto --maxprocesses 2 --dist loadfile --reruns 1 tests/browser
+	$(BIN)/python -m pytest -n 3 --dist loadfile --reruns 1 tests/browser
 
 lint: $(READY)
 	$(BIN)/ruff check .
