@@ -5,6 +5,8 @@ Once by clicking, and once with nothing but the keyboard. On the full MNIST wher
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -114,7 +116,8 @@ def train_and_steer(page: Page, hand: Hand, notebook: Notebook) -> None:
 def test_from_an_empty_cell_to_a_confusion_cell(
     page: Page, lab: Lab, patience: None, kind: type[Mouse] | type[Keyboard]
 ) -> None:
-    name = f"journey-{kind.__name__.lower()}"
+    picture = f"journey-{kind.__name__.lower()}"
+    name = f"{picture}-{uuid.uuid4().hex[:6]}"  # a project of its own, also where the test is run again
     make = f'import lepton_lab as ll\nbench = ll.Workbench("{name}")\nbench'
     notebook = Notebook.create(page, lab, make, "40 + 2", height=1300)
     notebook.run()
@@ -126,7 +129,7 @@ def test_from_an_empty_cell_to_a_confusion_cell(
     break_and_mend(page, hand)
     assert value(notebook, "*[layer.kind for layer in bench.network.layers]").split() == list(LENET)
     train_and_steer(page, hand, notebook)
-    notebook.shot(f"{name}-train")
+    notebook.shot(f"{picture}-train")
 
     # a refresh and a second tab see the same run; the second one stops it
     notebook.save()
@@ -154,7 +157,7 @@ def test_from_an_empty_cell_to_a_confusion_cell(
     samples = evaluation.get_by_role("region", name="Samples of the selected cell")
     expect(samples.get_by_role("heading", name="3, told rightly", exact=False)).to_be_visible()
     expect(samples.get_by_role("button", name="Sample").first).to_be_visible()
-    notebook.shot(f"{name}-evaluate")
+    notebook.shot(f"{picture}-evaluate")
 
     # a restarted kernel finds the stored run
     notebook.restart_kernel()

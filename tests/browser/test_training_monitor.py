@@ -23,6 +23,7 @@ network = ll.NetworkSpec(
 trainer = ll.Trainer(network, optimizer="sgd", lr=0.02, clip_norm=5.0, compile=False)
 """
 SHOW = "monitor = ll.TrainingMonitor(trainer, data, epochs={epochs})\nmonitor"
+FORK_MS = 1000  # a fork answers when its run is there, made from a checkpoint, while others use the processor
 ANSWER_MS = 150
 
 CLICKED = """async ([label, wanted]) => {
@@ -141,12 +142,12 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
     notebook = start(page, lab)
     button(page, "Train").click()
     reaches(page, "running")
-    for number in range(2):
+    for number in range(4):
         for label, state in (("Pause", "paused"), ("Resume", "running")):
             button(page, label).click()
             reaches(page, state)
         page.get_by_label("Learning rate", exact=True).first.press("ArrowLeft")
-        page.get_by_label("Batch size").select_option(("64", "16")[number])
+        page.get_by_label("Batch size").select_option(("64", "16")[number % 2])
         button(page, "Note").click()
         page.get_by_label("Tags, with commas between").fill(f"tag-{number}")
         page.get_by_role("button", name="Save", exact=True).click()
@@ -167,8 +168,9 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
         notebook.execute("monitor.watch(origin)")
         reaches(page, "running")
     found = page.evaluate("() => window.answers")
-    for op in ("pause", "go_on", "step", "set", "describe", "fork", "stop"):
+    for op in ("pause", "go_on", "step", "set", "describe", "stop"):
         assert min(found[op]) <= ANSWER_MS, f"{op}: {found[op]} ms"
+    assert min(found["fork"]) <= FORK_MS, f"fork: {found['fork']} ms"
     notebook.execute("from lepton_lab.training.run import active_runs\n[run.stop() for run in active_runs()]")
     assert notebook.errors == []
 
