@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ READY = """() => {
     return session?.isReady && session.session?.kernel?.status === 'idle' && panel.content.model;
 }"""
 
+
+THEMED = """dark => {
+    const ground = getComputedStyle(document.body).getPropertyValue('--jp-layout-color1').trim();
+    return document.body.dataset.jpThemeLight === String(!dark) && (ground === 'white' || ground === '#fff') === !dark;
+}"""
+"""Whether the theme's name and its style sheet, which comes later, are both there."""
 
 AXE = Path(__file__).resolve().parents[2] / "lepton_lab/widgets/frontend/node_modules/axe-core/axe.min.js"
 
@@ -71,6 +78,16 @@ class Notebook:
         """Chooses the light or the dark theme."""
         name = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+
+    def looks(self, height: int = 1000) -> Iterator[tuple[int, str]]:
+        """The open notebook in a wide and a narrow window, light and dark; yields the width and "light" or "dark"."""
+        for dark in (False, True):
+            self.theme(dark)
+            self.page.wait_for_function(THEMED, arg=dark)
+            for width in (1280, 820):
+                self.page.set_viewport_size({"width": width, "height": height})
+                self.page.wait_for_timeout(500)  # charts are drawn anew in their new width
+                yield width, "dark" if dark else "light"
 
     def run(self, timeout_s: float = 120) -> None:
         """Runs all cells and waits until the last one has come back.

@@ -133,20 +133,19 @@ def test_the_test_set_is_looked_at_only_when_asked(digits: Notebook) -> None:
     expect(page.get_by_text("The test set was looked at once")).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False), (820, True)])
-def test_looks(page: Page, lab: Lab, width: int, dark: bool) -> None:
-    notebook = Notebook.create(page, lab, TRAIN, width=width, height=1700, dark=dark)
+def test_looks(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, TRAIN, height=1700)
     notebook.run()
     view = page.get_by_role("region", name="Evaluation of digits")
     expect(view.get_by_role("button", name="Sample").first).to_be_visible(timeout=60_000)
     expect(view.get_by_role("slider")).to_be_visible()
     view.get_by_role("button", name="4 predicted as 9:", exact=False).click()
     expect(view.get_by_role("heading", name="4 predicted as 9", exact=False)).to_be_visible()
-    page.wait_for_timeout(500)  # the theme's style sheet loads after its name has changed
-    picture = "evaluation_view" if (width, dark) == (1280, False) else ""
-    notebook.shot(f"evaluation_view-{width}-{'dark' if dark else 'light'}", view, docs=picture)
-    assert notebook.violations() == []
-    assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    for width, theme in notebook.looks(1700):
+        picture = "evaluation_view" if (width, theme) == (1280, "light") else ""
+        notebook.shot(f"evaluation_view-{width}-{theme}", view, docs=picture)
+        assert notebook.violations() == []
+        assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
     assert notebook.errors == []
 
 

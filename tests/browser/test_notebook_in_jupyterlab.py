@@ -1,13 +1,13 @@
 """The first notebook in a real JupyterLab, as a reader sees it."""
 
 import shutil
-import uuid
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.conftest import Lab
+from tests.browser.notebook import Notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "00_networks_and_data.ipynb"
@@ -31,57 +31,27 @@ PAINTED = """part => {
 pytestmark = pytest.mark.browser
 
 
-def open_notebook(page: Page, lab: Lab, name: str) -> None:
-    """Opens a notebook and waits until its kernel can take cells."""
-    page.goto(lab.notebook(name, uuid.uuid4().hex))
-    page.wait_for_function(
-        """() => {
-            const panel = window.jupyterapp?.shell?.currentWidget;
-            const session = panel?.sessionContext;
-            return session?.isReady && session.session?.kernel?.status === 'idle' && panel.content.model;
-        }""",
-        timeout=60_000,
-    )
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.info")
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_first_notebook_runs_and_is_legible(page: Page, lab: Lab, theme: str) -> None:
+def test_first_notebook_runs_and_is_legible(page: Page, lab: Lab) -> None:
     shutil.copy(ROOT / "notebooks" / NAME, lab.root / NAME)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    notebook = Notebook(page, lab, NAME)
+    page.on("pageerror", lambda error: notebook.errors.append(str(error)))
     page.set_viewport_size({"width": 1280, "height": 900})
-    open_notebook(page, lab, NAME)
-    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    notebook.open()
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     expect(page.get_by_label("Network network")).to_have_count(0)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(
-        """() => {
-            const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
-            return cells.get(cells.length - 1).executionCount > 0;
-        }""",
-        timeout=1000 * RUN_SECONDS,
-    )
-    mode = theme.split()[-1].lower()
-    ARTEFACTS.mkdir(exist_ok=True)
-    for label in ("Network network", "Report on wine.csv"):
-        part = page.get_by_label(label).first
-        part.scroll_into_view_if_needed()
-        expect(part).to_be_visible()
-        aligned = "part => getComputedStyle(part.querySelector('tbody td')).textAlign"
-        assert part.evaluate(aligned) == "left"
-        for ink, ground in part.evaluate(PAINTED):
-            assert contrast(ink, ground) >= 4.5, f"{label} in {mode}: {ink} on {ground}"
-        page.screenshot(path=ARTEFACTS / f"notebook-00-{label.split()[0].lower()}-{mode}.png")
-    failed = page.evaluate(
-        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
-            .flatMap(cell => cell.type === 'code' ? cell.toJSON().outputs : [])
-            .filter(output => output.output_type === 'error').map(output => output.evalue)"""
-    )
-    assert failed == []
-    assert errors == []
+    notebook.run(RUN_SECONDS)
+    for width, theme in notebook.looks(900):
+        for label in ("Network network", "Report on wine.csv"):
+            part = page.get_by_label(label).first
+            part.scroll_into_view_if_needed()
+            expect(part).to_be_visible()
+            aligned = "part => getComputedStyle(part.querySelector('tbody td')).textAlign"
+            assert part.evaluate(aligned) == "left"
+            for ink, ground in part.evaluate(PAINTED):
+                assert contrast(ink, ground) >= 4.5, f"{label} at {width}, {theme}: {ink} on {ground}"
+            notebook.shot(f"notebook-00-{label.split()[0].lower()}-{width}-{theme}")
+    assert notebook.errors == []
 
 
 def contrast(first: list[int], second: list[int]) -> float:

@@ -204,26 +204,24 @@ def test_ten_thousand_runs_scroll_sort_and_search(page: Page, lab: Lab) -> None:
     assert notebook.errors == []
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (820, False), (820, True)])
-def test_looks(page: Page, lab: Lab, width: int, dark: bool) -> None:
-    notebook = Notebook.create(page, lab, RUNS, width=width, height=1300, dark=dark)
+def test_looks(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, RUNS, height=1300)
     notebook.run()
     view = page.get_by_role("region", name="Runs", exact=True)
     expect(view.get_by_text("4 runs", exact=True)).to_be_visible(timeout=60_000)
     view.get_by_role("checkbox", name="Compare all runs shown").check()
     view.get_by_label("Measure").select_option("accuracy")
     expect(view.locator(".ll-chart canvas")).to_be_visible()
-    page.wait_for_timeout(600)  # the theme's style sheet loads after its name has changed
-    assert notebook.violations() == []
-    for column in view.locator(".rb-clip").all():
-        assert column.evaluate("e => e.scrollWidth <= e.clientWidth"), column.inner_text()
-    picture = "run_browser" if (width, dark) == (1280, False) else ""
-    notebook.shot(f"run_browser-{width}-{'dark' if dark else 'light'}", view, docs=picture)
-    if width == 1280 and not dark:
-        view.get_by_role("tab", name="Parallel coordinates").click()
-        expect(view.get_by_role("img", name="4 runs across", exact=False)).to_be_visible()
-        notebook.shot("run_browser-parallel", view)
-        view.get_by_role("tab", name="Settings that differ").click()
-        notebook.shot("run_browser-settings", view)
-    assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    for width, theme in notebook.looks(1300):
+        assert notebook.violations() == []
+        for column in view.locator(".rb-clip").all():
+            assert column.evaluate("e => e.scrollWidth <= e.clientWidth"), column.inner_text()
+        picture = "run_browser" if (width, theme) == (1280, "light") else ""
+        notebook.shot(f"run_browser-{width}-{theme}", view, docs=picture)
+        assert view.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    view.get_by_role("tab", name="Parallel coordinates").click()
+    expect(view.get_by_role("img", name="4 runs across", exact=False)).to_be_visible()
+    notebook.shot("run_browser-parallel", view)
+    view.get_by_role("tab", name="Settings that differ").click()
+    notebook.shot("run_browser-settings", view)
     assert notebook.errors == []

@@ -3,6 +3,7 @@
 import io
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -283,7 +284,16 @@ def test_recurrent_layers_show_states_and_attention_shows_maps(wire, open_view):
 
 
 def stored_run(data, probes=None):
-    trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1, probes=probes)
+    """A finished run of two epochs, the second of which began when the checkpoint of the first was written."""
+    folder = current_workspace().folder
+
+    def written(epoch, logs):
+        until = time.monotonic() + 60
+        while epoch and not list(folder.rglob("step-*.json")) and time.monotonic() < until:
+            time.sleep(0.01)
+
+    told = ll.LambdaCallback(on_epoch_begin=written)
+    trainer = ll.Trainer(cnn(), lr=0.01, compile=False, threads=1, probes=probes, callbacks=[told])
     run_id = trainer.start(data, epochs=2, batch_size=64).wait(120).id
     return StoredRun(current_workspace(), run_id)
 
