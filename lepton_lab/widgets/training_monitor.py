@@ -85,13 +85,14 @@ class TrainingMonitor(Orders, Widget):
         batch_size: int | None = None,
         **options: Any,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock, self._beginning = threading.RLock(), threading.Lock()
         self._readers: dict[str, Reader] = {}
         self._told_start: Any = None
         self._told_at = 0.0
         self._workspace = workspace
         self._finding = FindingOf(self.show_error)
         self._told_finding: dict[str, str] | None = None
+        self._told_forking = self._forking
         self.starter: Starter | None = None
         traits = {name: options.pop(name) for name in list(options) if name in self.trait_names()}
         super().__init__(**traits)
@@ -161,6 +162,9 @@ class TrainingMonitor(Orders, Widget):
             finding = self._finding.of(main.run, main.status) if main is not None else None
             if finding != self._told_finding:
                 self._told_finding = content["finding"] = finding
+            if self._forking != self._told_forking:
+                self._told_forking = self._forking
+                content["forking"] = self._forking.to_json()
             if content:
                 self.push("news", content, buffers)
         self.refresh_still()
@@ -170,7 +174,8 @@ class TrainingMonitor(Orders, Widget):
         """Everything, for a view that knows nothing or has missed something."""
         with self._lock:
             content, buffers = _message([reader.everything() for reader in self._shown()])
-            return Reply({"runs": [], **content, "start": self._start_state(), "finding": self._told_finding}, buffers)
+            state = {"start": self._start_state(), "finding": self._told_finding, "forking": self._forking.to_json()}
+            return Reply({"runs": [], **content, **state}, buffers)
 
     @command(background=True)
     def detail(self, run: str, table: str, first: int, last: int) -> Reply:
@@ -197,10 +202,10 @@ class TrainingMonitor(Orders, Widget):
 
     def released(self) -> None:
         """Lets go of the runs."""
+        self.close_orders()
         with self._lock:
             self._readers.clear()
             self.starter = None
-        self.close_orders()
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -265,8 +270,9 @@ class TrainingMonitor(Orders, Widget):
             raise TrainingError("there is nothing to start", do="Make the monitor of a Trainer and its data")
         if self.blocked:
             raise TrainingError(f"training cannot start: {self.blocked}")
-        self.plan = {**self.plan, **{k: v for k, v in changes.items() if k in START_SETTINGS and v is not None}}
-        return self.starter.start(dict(self.plan))
+        with self._beginning:  # a fork that begins anew and a start may come at once
+            self.plan = {**self.plan, **{k: v for k, v in changes.items() if k in START_SETTINGS and v is not None}}
+            return self.starter.start(dict(self.plan))
 
     def _candidates(self) -> list[dict[str, Any]]:
         query = "SELECT id, name, state, created, project FROM runs ORDER BY created DESC, rowid DESC LIMIT ?"

@@ -6,30 +6,48 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.errors import CheckpointError, StoreError, TrainingError
+from lepton_lab.errors import CheckpointError, LeptonError, StoreError, TrainingError
 from lepton_lab.training.commands import Command
 from lepton_lab.training.run import Run
 from lepton_lab.training.settings import TrainSettings
-from lepton_lab.widgets._orders import command
+from lepton_lab.widgets._orders import Desk, command, failure
 from lepton_lab.workspace import StoredRun
 
 if TYPE_CHECKING:
     from lepton_lab.widgets.training_monitor_reader import Reader
     from lepton_lab.widgets.training_monitor_start import Starter
 
-__all__ = ["Orders"]
+__all__ = ["Forking", "Orders"]
 
 _SETTLE_S = 0.04  # how long an order waits to be obeyed before it is answered; the next pulse tells the rest
 _NOT_FORKED = ("metrics", "schema_version", "probes")
+
+
+@dataclass(frozen=True)
+class Forking:
+    """What views are told of forks. It is state, not a message, so that a view that was away hears of it too.
+
+    Attributes:
+        pending: How many are being made.
+        failed: Why the last one that failed has failed, with its number.
+    """
+
+    pending: int = 0
+    failed: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"pending": self.pending, "failed": self.failed}
 
 
 class Orders:
     """Orders of `TrainingMonitor`.
 
     Threads: orders of a run that trains in this process are handed over where they arrive; those to another process
-    wait for its answer in a thread of their own.
+    wait for its answer in a thread of their own. Forks are made in another one, one after the other.
     """
 
     run_id: Any
@@ -37,10 +55,13 @@ class Orders:
     plan: Any
     starter: Starter | None
     show_error: Any
+    _desk: Desk | None
     watch: Callable[..., None]
     _readers: dict[str, Reader]
     _lock: threading.RLock
     _elsewhere: ThreadPoolExecutor | None = None
+    _forks: ThreadPoolExecutor | None = None
+    _forking = Forking()
     _tell: Callable[[], None]
     _read: Callable[[Any], Reader]
     _begin: Callable[[Mapping[str, Any]], Run | StoredRun]
@@ -101,23 +122,23 @@ class Orders:
         self.watch(run.id)
         return run.id
 
-    @command(background=True)
-    def fork(self, at: str | int = "last", name: str = "", changes: dict[str, Any] | None = None) -> str:
-        """Starts a new run from the weights of this one, with some settings changed; this one stays beside it."""
+    @command
+    def fork(self, at: str | int = "last", name: str = "", changes: dict[str, Any] | None = None) -> None:
+        """Starts a new run from the weights of this one, with some settings changed; this one stays beside it.
+
+        Answered before the run is there, since reading and writing a checkpoint takes a while: views are told that a
+        fork is on its way, then of the new run, or why there is none.
+        """
         run, changed = self._main(), dict(changes or {})
         for setting in _NOT_FORKED:
             if setting in changed:
                 raise TrainingError(f"a fork cannot change {setting!r}", do="Start a new run")
-        where = int(at) if str(at).isdigit() else at
-        new: Run | StoredRun
-        try:
-            new = run.fork(where, name=name, **changed)
-        except CheckpointError:
-            if where not in ("last", "best") or self.starter is None:
-                raise
-            new = self._begin(changed)  # it ended before it had weights to keep: begin anew
-        self.watch(new, [run.id, *self.compare])
-        return new.id
+        with self._lock:
+            if self._forks is None:
+                self._forks = ThreadPoolExecutor(1, thread_name_prefix="lepton-forks")
+            self._forking = replace(self._forking, pending=self._forking.pending + 1)
+            self._forks.submit(self._fork, run, int(at) if str(at).isdigit() else at, name, changed)
+        self._tell()
 
     @command
     def describe(
@@ -173,16 +194,43 @@ class Orders:
         self.watch(run, [i for i in [before, *self.compare] if i])
 
     def close_orders(self) -> None:
-        """Waits for nobody any more."""
-        worker, self._elsewhere = self._elsewhere, None
-        if worker is not None:
-            worker.shutdown(wait=False, cancel_futures=True)
+        """Waits for nobody any more; forks that have not begun are dropped."""
+        with self._lock:
+            workers = self._elsewhere, self._forks
+            self._elsewhere = self._forks = None
+        for worker in workers:
+            if worker is not None:
+                worker.shutdown(wait=False, cancel_futures=True)
 
     def _main(self) -> Run | StoredRun:
         reader = self._readers.get(self.run_id)
         if reader is None:
             raise TrainingError("there is no run yet", do="Start one first")
         return reader.run
+
+    def _fork(self, run: Run | StoredRun, at: str | int, name: str, changes: dict[str, Any]) -> None:
+        """Makes a fork and shows it, or says what went wrong; in a thread of its own."""
+        failed = self._forking.failed
+        try:
+            new = self._forked(run, at, name, changes)
+            with self._lock:
+                if self._forks is not None:  # not closed meanwhile
+                    self.watch(new, [run.id, *self.compare])
+        except Exception as error:  # whatever happens, the person who gave the order must read it
+            if not isinstance(error, LeptonError) and self._desk is not None:
+                self._desk.last_error = error
+            failed = {**failure(error), "number": failed["number"] + 1 if failed else 1}
+        with self._lock:
+            self._forking = Forking(self._forking.pending - 1, failed)
+        self._tell()
+
+    def _forked(self, run: Run | StoredRun, at: str | int, name: str, changes: dict[str, Any]) -> Run | StoredRun:
+        try:
+            return run.fork(at, name=name, **changes)
+        except CheckpointError:
+            if at not in ("last", "best") or self.starter is None:
+                raise
+            return self._begin(changes)  # it ended before it had weights to keep: begin anew
 
     def _give(self, order: Command) -> str:
         """Hands an order over; returns the state that the run is in after it, as far as it is known."""

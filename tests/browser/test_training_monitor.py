@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from statistics import median
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
@@ -23,7 +24,6 @@ network = ll.NetworkSpec(
 trainer = ll.Trainer(network, optimizer="sgd", lr=0.02, clip_norm=5.0, compile=False)
 """
 SHOW = "monitor = ll.TrainingMonitor(trainer, data, epochs={epochs})\nmonitor"
-FORK_MS = 1000  # a fork answers when its run is there, made from a checkpoint, while others use the processor
 ANSWER_MS = 150
 
 CLICKED = """async ([label, wanted]) => {
@@ -131,7 +131,7 @@ def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab)
     click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
     reaches(page, "stopped")
     for label, found in times.items():
-        assert min(found) <= ANSWER_MS, f"{label}: {found} ms"
+        assert median(found) <= ANSWER_MS, f"{label}: {found} ms"
     assert notebook.violations() == []
     assert notebook.execute("print(monitor.last_error)").strip() == "None"
     assert notebook.errors == []
@@ -158,19 +158,21 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
         button(page, "Resume").click()
         reaches(page, "running")
     notebook.execute("origin = monitor.run")
-    for name in ("left", "right"):
+    shown: list[float] = []
+    for name in ("left", "middle", "right"):
         button(page, "Fork").click()
         page.get_by_role("dialog").get_by_label("Name").fill(name)
-        page.get_by_role("dialog").get_by_role("button", name="Start the fork").click()
+        shown.append(click(page, "Start the fork", '.monitor button[aria-label="Forking …"]'))
         expect(page.locator(".monitor h2").first).to_have_text(name)
+        expect(button(page, "Fork")).to_be_enabled()
         reaches(page, "queued")  # one run trains at a time: the fork waits for its origin
         click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
         notebook.execute("monitor.watch(origin)")
         reaches(page, "running")
     found = page.evaluate("() => window.answers")
-    for op in ("pause", "go_on", "step", "set", "describe", "stop"):
-        assert min(found[op]) <= ANSWER_MS, f"{op}: {found[op]} ms"
-    assert min(found["fork"]) <= FORK_MS, f"fork: {found['fork']} ms"
+    for op in ("pause", "go_on", "step", "set", "describe", "stop", "fork"):
+        assert median(found[op]) <= ANSWER_MS, f"{op}: {found[op]} ms"
+    assert median(shown) <= ANSWER_MS, f"a fork on its way: {shown} ms"
     notebook.execute("from lepton_lab.training.run import active_runs\n[run.stop() for run in active_runs()]")
     assert notebook.errors == []
 

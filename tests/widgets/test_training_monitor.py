@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import queue
 import threading
 
 import numpy as np
 import pytest
 
 import lepton_lab as ll
-from lepton_lab.errors import NonFiniteError, TrainingError, UnknownNameError
+from lepton_lab.errors import CheckpointError, NonFiniteError, TrainingError, UnknownNameError
 from lepton_lab.training.history import History
 from lepton_lab.training.run import Run
 from lepton_lab.training.status import RunState
@@ -298,8 +299,9 @@ def test_start_fork_and_compare(wire, open_view, digits):
     first = view.ok("start")
     assert monitor.run_id == first
     assert monitor.run.wait().settings["lr"] == 0.02
-    second = view.ok("fork", at="last", name="lower", changes={"lr": 0.001, "epochs": 2})
-    assert (monitor.run_id, monitor.compare) == (second, [first])
+    view.ok("fork", at="last", name="lower", changes={"lr": 0.001, "epochs": 2})
+    second = wire.wait(lambda: monitor.run_id != first and monitor.run_id)
+    assert monitor.compare == [first]
     assert monitor.run.wait().settings["lr"] == 0.001
     assert monitor.run.parent["run"] == first
     view.ok("show", run=first)
@@ -311,6 +313,82 @@ def test_start_fork_and_compare(wire, open_view, digits):
     assert monitor.compare == [second]
     assert [r["id"] for r in view.ok("catch_up")["runs"]] == [first, second]
     assert "metrics" in view.call("fork", changes={"metrics": []}).content["error"]["title"]
+
+
+@pytest.fixture
+def slow_fork(monkeypatch):
+    """Lets a test say when a fork comes to its end, and how: by a run or an error put into the queue."""
+    ends, begun = queue.Queue(), []
+
+    def fork(self, at, **changes):
+        begun.append((at, changes))
+        end = ends.get(timeout=20)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    monkeypatch.setattr(Run, "fork", fork)
+    return ends, begun
+
+
+def fork_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("lepton-forks")]
+
+
+def test_a_fork_is_answered_before_it_is_made_and_made_once(live, wire, open_view, slow_fork):
+    ends, begun = slow_fork
+    monitor = TrainingMonitor(live)
+    view, other = open_view(monitor), open_view(monitor)
+    view.look()
+    order = {"kind": "order", "id": "once", "op": "fork", "args": {"name": "child", "changes": {"lr": 0.01}}}
+    for _ in range(3):  # sent again because no answer was heard
+        monitor._receive(monitor, order, [])
+    answers = [m.content for m in wire.of("answer") if m.content["id"] == "once"]
+    assert [answer["ok"] for answer in answers] == [True] * 3
+    assert wire.of("news")[-1].content["forking"] == {"pending": 1, "failed": None}
+    assert other.ok("catch_up")["forking"]["pending"] == 1  # a page that was opened meanwhile
+    child = Run(settings={"epochs": 3}, data=DATA, history=History(["accuracy"], True), name="child")
+    ends.put(child)
+    wire.wait(lambda: monitor.run_id == child.id)
+    wire.wait(lambda: wire.of("news")[-1].content.get("forking") == {"pending": 0, "failed": None})
+    assert begun == [("last", {"name": "child", "lr": 0.01})]
+    assert monitor.compare == [live.id]
+
+
+def test_a_fork_that_fails_says_why_to_every_view_that_missed_it_too(live, wire, open_view, slow_fork):
+    ends, begun = slow_fork
+    monitor = TrainingMonitor(live)
+    view, late = open_view(monitor), open_view(monitor)
+    view.look()
+    view.ok("fork")
+    view.ok("fork", at="7")
+    ends.put(CheckpointError("there are no weights yet", do="Wait for the end of an epoch"))
+    ends.put(ZeroDivisionError("division by zero"))
+    told = wire.wait(lambda: [f for m in wire.of("news") if (f := m.content.get("forking")) and f["pending"] == 0])
+    told = told[-1]["failed"]
+    assert (told["title"], told["number"]) == ("division by zero", 2)
+    failures = [f["failed"] for m in wire.of("news") if (f := m.content.get("forking")) and f["failed"]]
+    assert (failures[0]["title"], failures[0]["fix"]) == ("there are no weights yet", "Wait for the end of an epoch")
+    assert late.ok("catch_up")["forking"] == {"pending": 0, "failed": told}
+    assert isinstance(monitor.last_error, ZeroDivisionError)
+    assert [at for at, _ in begun] == ["last", 7]
+    assert monitor.run_id == live.id
+
+
+def test_a_monitor_that_is_closed_while_it_forks_keeps_nothing(live, wire, open_view, slow_fork):
+    ends, begun = slow_fork
+    monitor = TrainingMonitor(live)
+    view = open_view(monitor)
+    view.ok("fork")
+    view.ok("fork")
+    wire.wait(lambda: begun)
+    monitor.close()
+    ends.put(Run(settings={"epochs": 3}, data=DATA, history=History(["accuracy"], True)))
+    for thread in fork_threads():
+        thread.join(10)
+    assert fork_threads() == []
+    assert len(begun) == 1
+    assert (monitor._readers, monitor.run_id) == ({}, live.id)
 
 
 def test_a_builder_is_asked_for_its_network_at_the_start(wire, open_view, digits):
@@ -393,6 +471,7 @@ def test_nan_is_forked_with_a_lower_rate(wire, open_view, digits):
         monitor.run.wait()
     assert view.ok("catch_up")["runs"][0]["about"]["error"]["cause"] == "nan"
     view.ok("fork", at="last", changes={"lr": 0.01})
+    wire.wait(lambda: monitor.run_id != failed)
     assert monitor.compare == [failed]
     assert monitor.run.wait().state == RunState.FINISHED
 

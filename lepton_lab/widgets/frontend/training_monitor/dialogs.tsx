@@ -4,14 +4,14 @@ import { Button, Dialog, NumberField, Select, TextField } from "../lib/controls"
 import { useOrder } from "../lib/widget";
 import { monitor as words } from "../strings/en/training_monitor";
 import type { RunData } from "./store";
+import type { Fork } from "./use_fork";
 
 interface Props {
   run: RunData;
   onClose: () => void;
 }
 
-export function ForkDialog({ run, onClose }: Props) {
-  const order = useOrder();
+export function ForkDialog({ run, fork, onClose }: Props & { fork: Fork }) {
   const [status, about] = [run.status!, run.about!];
   const lr = status.lr ?? about.settings["lr"] ?? 1e-3;
   const done = status.epoch >= status.epochs;
@@ -22,7 +22,7 @@ export function ForkDialog({ run, onClose }: Props) {
     onClose();
     const was = { lr, batch_size: status.batch_size, epochs: status.epochs };
     const changed = Object.fromEntries(Object.entries(changes).filter(([key, value]) => value !== was[key as keyof typeof was]));
-    void order("fork", { at: from, name, changes: changed });
+    fork({ at: from, name, changes: changed });
   };
   return (
     <Dialog title={words.forkTitle(about.name)} onClose={onClose} actions={<Button kind="primary" icon="fork" label={words.forkStart} onClick={start} />}>

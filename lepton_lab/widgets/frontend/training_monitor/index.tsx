@@ -13,10 +13,12 @@ import { Steer } from "./steer";
 import { Strips } from "./strips";
 import { Foot, RunTable } from "./table";
 import css from "./training_monitor.css";
+import { useFork } from "./use_fork";
 import { useRuns } from "./use_runs";
 
 function App() {
-  const { main, runs, start, finding, loaded, runId } = useRuns();
+  const { told, main, runs, start, finding, forking, loaded, runId } = useRuns();
+  const [pending, fork] = useFork(forking, loaded);
   const [framed] = useTrait<boolean>("framed");
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [dialog, setDialog] = useState<"" | "fork" | "note">("");
@@ -29,12 +31,15 @@ function App() {
   };
   const values = runs.some(({ run }) => run.tables.steps.total > 0 || run.tables.epochs.total > 0);
   const idle = !runId && !runs.length;
+  const on = [told, main?.id, pending];
+  const head = useMemo(() => main && [<Strips run={main} start={start} forking={pending} fork={fork} />, <Header run={main} />], on);
+  const table = useMemo(() => <RunTable runs={runs} hidden={hidden} onHide={hide} />, [...on, hidden, runs.length]);
   return (
     <section class={framed ? "ll-frame monitor" : "monitor"} aria-label={main?.about ? main.about.name : words.ready}>
-      {main && <Strips run={main} start={start} />}
+      {head?.[0]}
       {finding && values && <Strip kind={finding.severity === "problem" ? "danger" : "warn"} title={finding.title} detail={finding.detail} />}
-      {main && <Header run={main} />}
-      {(main || start.can) && <Steer run={main} start={start} onFork={() => setDialog("fork")} onNote={() => setDialog("note")} />}
+      {head?.[1]}
+      {(main || start.can) && <Steer run={main} start={start} forking={pending} onFork={() => setDialog("fork")} onNote={() => setDialog("note")} />}
       {values ? (
         <Charts runs={shown} />
       ) : (
@@ -47,9 +52,9 @@ function App() {
           )}
         </div>
       )}
-      {runs.length > 0 && <RunTable runs={runs} hidden={hidden} onHide={hide} />}
+      {runs.length > 0 && table}
       <Foot run={main} />
-      {dialog === "fork" && main && <ForkDialog run={main} onClose={() => setDialog("")} />}
+      {dialog === "fork" && main && <ForkDialog run={main} fork={fork} onClose={() => setDialog("")} />}
       {dialog === "note" && main && <NoteDialog run={main} onClose={() => setDialog("")} />}
     </section>
   );

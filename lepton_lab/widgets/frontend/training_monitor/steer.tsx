@@ -14,11 +14,13 @@ const WISH_MS = 4000; // a wish that the run has not taken up by then is shown a
 interface Props {
   run: RunData | null;
   start: StartState;
+  /** Whether a fork is on its way. */
+  forking: boolean;
   onFork: () => void;
   onNote: () => void;
 }
 
-export function Steer({ run, start, onFork, onNote }: Props) {
+export function Steer({ run, start, forking, onFork, onNote }: Props) {
   const order = useOrder();
   const state = run?.status?.state ?? "";
   const [wish, setWish] = useState("");
@@ -53,7 +55,7 @@ export function Steer({ run, start, onFork, onNote }: Props) {
       <span class="ll-grow" />
       {run && (
         <>
-          <Button icon="fork" label={words.fork} disabledReason={run.about && !run.about.network && !run.about.here ? words.noNetwork : ""} onClick={onFork} />
+          <Button icon="fork" label={forking ? words.forking : words.fork} disabledReason={forking ? words.already : run.about && !run.about.network && !run.about.here ? words.noNetwork : ""} onClick={onFork} />
           <Button icon="note" label={words.note} title={words.noteOn} disabledReason={run.about?.recorded ? "" : words.notRecorded} onClick={onNote} />
         </>
       )}

@@ -71,6 +71,16 @@ describe("store", () => {
     expect(whole).toBe(false);
     expect(list(store.runs.get("b")!.tables.steps, "loss")).toEqual([4, 5]);
   });
+  it("knows of forks on their way, and draws at once when one failed", () => {
+    const store = new Store();
+    store.apply({ forking: { pending: 1, failed: null } }, []);
+    store.apply({ runs: [first] }, [view([1, 2], [9, 8])]);
+    expect(store.forking.pending).toBe(1);
+    const before = store.told();
+    store.apply({ forking: { pending: 0, failed: { title: "no weights", detail: "", fix: "", number: 1 } } }, []);
+    expect(store.told()).not.toBe(before);
+    expect(store.forking.failed?.title).toBe("no weights");
+  });
   it("forgets runs that are not drawn", () => {
     const store = new Store();
     store.apply({ runs: [first] }, [view([1, 2], [9, 8])]);

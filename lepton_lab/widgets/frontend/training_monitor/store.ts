@@ -1,6 +1,7 @@
 // What a view knows of the runs it draws. Nothing here syncs: messages of the kernel are folded in, and where one does
 // not fit what is there, the view asks for everything (`catch_up`).
 import { f32 } from "../lib/floats";
+import type { Failure } from "../lib/link";
 
 export const AXES = ["step", "epoch", "time"] as const;
 export type Axis = (typeof AXES)[number];
@@ -68,6 +69,12 @@ export interface Finding {
   title: string;
   detail: string;
   severity: string;
+}
+
+/** Forks on their way, and why the last one that failed has failed. */
+export interface Forking {
+  pending: number;
+  failed: (Failure & { number: number }) | null;
 }
 
 interface TableNews {
@@ -173,13 +180,15 @@ export class Store {
   runs = new Map<string, RunData>();
   start: StartState = { can: false, why: "", settings: {}, again: false };
   finding: Finding | null = null;
+  forking: Forking = { pending: 0, failed: null };
 
   /** Folds a message in; false where something was missed before it. */
-  apply(content: { runs?: RunNews[]; start?: StartState; finding?: Finding | null }, buffers: DataView[]): boolean {
+  apply(content: { runs?: RunNews[]; start?: StartState; finding?: Finding | null; forking?: Forking }, buffers: DataView[]): boolean {
     let whole = true;
     let next = 0;
     if (content.start) this.start = content.start;
     if (content.finding !== undefined) this.finding = content.finding;
+    if (content.forking) this.forking = content.forking;
     for (const news of content.runs ?? []) {
       const tables = (news.tables ?? []).map((table) => ({ table, buffer: buffers[next++] }));
       let run = this.runs.get(news.id);
@@ -210,7 +219,7 @@ export class Store {
       run.id, run.generation, run.status?.state, run.status?.lr, run.status?.batch_size, run.about, run.events.length,
       run.tables.steps.total > 0,
     ]);
-    return JSON.stringify([runs, this.start, this.finding]);
+    return JSON.stringify([runs, this.start, this.finding, this.forking]);
   }
 
   /** Forgets the runs that are not drawn any more. */

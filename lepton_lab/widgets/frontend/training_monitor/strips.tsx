@@ -4,8 +4,9 @@ import { power } from "../lib/format";
 import { useOrder } from "../lib/widget";
 import { monitor as words } from "../strings/en/training_monitor";
 import type { RunData, StartState } from "./store";
+import type { Fork } from "./use_fork";
 
-export function Strips({ run, start }: { run: RunData; start: StartState }) {
+export function Strips({ run, start, forking, fork }: { run: RunData; start: StartState; forking: boolean; fork: Fork }) {
   const order = useOrder();
   const { status, about } = run;
   if (!status || !about) return null;
@@ -21,13 +22,13 @@ export function Strips({ run, start }: { run: RunData; start: StartState }) {
           kind="danger"
           title={words.nanTitle}
           detail={`${words.nanDetail} ${said}`}
-          actions={<Button label={words.lowerLr(power(lower))} icon="fork" onClick={() => order("fork", { at: "last", changes: { lr: lower } })} />}
+          actions={<Button label={words.lowerLr(power(lower))} icon="fork" disabledReason={forking ? words.already : ""} onClick={() => fork({ at: "last", changes: { lr: lower } })} />}
         />
       );
     }
     if (error?.cause === "memory") {
       const half = Math.max(1, Math.floor(status.batch_size / 2));
-      const smaller = status.batch_size > 1 && <Button label={words.smallerBatch(half)} icon="fork" onClick={() => order("fork", { at: "last", changes: { batch_size: half } })} />;
+      const smaller = status.batch_size > 1 && <Button label={words.smallerBatch(half)} icon="fork" disabledReason={forking ? words.already : ""} onClick={() => fork({ at: "last", changes: { batch_size: half } })} />;
       return <Strip kind="danger" title={words.memoryTitle} detail={`${words.memoryDetail} ${said}`} actions={smaller || undefined} />;
     }
     return <Strip kind="danger" title={words.failedTitle} detail={said} actions={resume} />;

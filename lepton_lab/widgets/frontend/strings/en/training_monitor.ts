@@ -45,6 +45,7 @@ export const monitor = {
   stop: "Stop and keep best",
   stopping: "Stopping …",
   fork: "Fork",
+  forking: "Forking …",
   note: "Note",
   noteOn: "Note, tags and name",
   lr: "Learning rate",
