@@ -164,7 +164,7 @@ class Engine:
             options.scaler = torch.amp.GradScaler(self.device.type)
         options.clip_norm, options.accumulate = settings.clip_norm, settings.accumulate
         if settings.ema is not None:
-            options.average = Average(self.optimizer.params, settings.ema)
+            options.average = Average(self.optimizer.params, self.module.buffers(), settings.ema)
         if self.callbacks.has("on_grad_computed"):
             options.on_grad = lambda: self.callbacks.call("on_grad_computed", self.batch_index(0) - 1, {})
         if self.optimizer.closure and (settings.accumulate > 1 or options.scaler is not None):

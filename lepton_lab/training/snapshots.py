@@ -96,7 +96,8 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
     average, shadow = engine.options.average, snapshot.part("ema")
     if average is not None and shadow:
         for i, t in enumerate(average.shadow):
-            t.copy_(shadow[str(i)])
+            if str(i) in shadow:  # older checkpoints have no averages of running statistics
+                t.copy_(shadow[str(i)])
         average.updates = int(about["ema_updates"])
     if "gathered" in about and isinstance(engine.step, FullStep):
         grads = snapshot.part("grad")

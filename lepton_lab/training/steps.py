@@ -6,7 +6,7 @@ usual case, and a long one for gradient accumulation, clipping, scaling, averagi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,26 +30,30 @@ class UnusualStep(Exception):  # noqa: N818 - a signal, not an error
 
 
 class Average:
-    """Exponential moving average of parameters, with a short memory at first.
+    """Exponential moving average of parameters and running statistics, with a short memory at first.
+
+    The statistics of a batch normalisation are averaged as well: those of the last weights do not fit the average of
+    many.
 
     Args:
         params: The parameters.
+        buffers: The module's buffers; those that are no floating-point numbers are left out.
         decay: What the average keeps of itself at each update; (1 + n) / (10 + n) where that is less.
     """
 
-    def __init__(self, params: list[nn.Parameter], decay: float) -> None:
-        self.params, self.decay, self.updates = params, decay, 0
-        self.shadow = [p.detach().clone() for p in params]
-        self._detached = [p.detach() for p in params]
+    def __init__(self, params: list[nn.Parameter], buffers: Iterable[Tensor], decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self._detached = [t.detach() for t in (*params, *(b for b in buffers if b.is_floating_point()))]
+        self.shadow = [t.clone() for t in self._detached]
 
     def update(self) -> None:
-        """Takes the present parameters in."""
+        """Takes the present values in."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         torch._foreach_lerp_(self.shadow, self._detached, 1 - decay)
 
     def swap(self) -> None:
-        """Exchanges average and parameters; a second call exchanges them back."""
+        """Exchanges average and present values; a second call exchanges them back."""
         kept = [p.clone() for p in self._detached]
         torch._foreach_copy_(self._detached, self.shadow)
         torch._foreach_copy_(self.shadow, kept)

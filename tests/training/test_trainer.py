@@ -116,21 +116,24 @@ def test_accumulated_gradients_are_those_of_the_big_batch(train, mlp):
         torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
 
 
-def test_the_average_is_that_of_the_weights(train):
-    module = nn.Linear(8, 3)
+def test_the_average_is_that_of_the_weights_and_of_the_running_statistics(train):
+    module = nn.Sequential(nn.Linear(8, 3), nn.BatchNorm1d(3))
     seen = []
 
     class Watch:
         def on_train_batch_end(self, batch, logs=None):
-            seen.append(self.model.weight.detach().clone())
+            seen.append({name: t.detach().clone() for name, t in self.model.state_dict().items()})
 
-    first = module.weight.detach().clone()
+    first = {name: t.detach().clone() for name, t in module.state_dict().items()}
     train(module, epochs=2, lr=0.05, ema=0.9, callbacks=[Watch()])
-    shadow = first
-    for n, weight in enumerate(seen, 1):
-        decay = min(0.9, (1 + n) / (10 + n))
-        shadow = shadow * decay + weight * (1 - decay)
-    torch.testing.assert_close(module.weight, shadow, rtol=1e-4, atol=1e-5)
+    last = module.state_dict()
+    for name in ("0.weight", "1.weight", "1.running_mean", "1.running_var"):
+        shadow = first[name]
+        for n, now in enumerate(seen, 1):
+            decay = min(0.9, (1 + n) / (10 + n))
+            shadow = shadow * decay + now[name] * (1 - decay)
+        torch.testing.assert_close(last[name], shadow, rtol=1e-4, atol=1e-5)
+    assert last["1.num_batches_tracked"] == len(seen)
 
 
 def test_a_softmax_at_the_end_changes_nothing(train, mlp):
