@@ -33,7 +33,7 @@ function App() {
   const idle = !runId && !runs.length;
   const on = [told, main?.id, pending];
   const head = useMemo(() => main && [<Strips run={main} start={start} forking={pending} fork={fork} />, <Header run={main} />], on);
-  const table = useMemo(() => <RunTable runs={runs} hidden={hidden} onHide={hide} />, [...on, hidden, runs.length]);
+  const table = useMemo(() => <RunTable runs={runs} hidden={hidden} onHide={hide} />, [...on, hidden, runs.map(({ run }) => run.id).join()]);
   return (
     <section class={framed ? "ll-frame monitor" : "monitor"} aria-label={main?.about ? main.about.name : words.ready}>
       {head?.[0]}
