@@ -6,10 +6,11 @@ imports, data and the model come before the clock: it starts at the call of `fit
 with its own seed. They train as their documentation shows (see `peers/`), and those on torch with the better number of
 threads, which they do not look for themselves. An epoch's time is its training without validation, the first epoch
 left out. The targets are for our compiled steps, as Keras on JAX compiles its own; beside them stand the ratios to
-ours by default, which starts with nothing compiled and is too short to compile.
+ours by default, which starts with nothing compiled and is too short to compile. The time to 97 % is measured both ways:
+the first fit of this network on a machine, and one after another fit has compiled its steps there.
 
 LEPTON_BENCH_QUICK=1 takes a tenth of the samples and one round, only to see that everything runs.
-LEPTON_PEER_ROUNDS sets the number of rounds on MNIST.
+LEPTON_PEER_ROUNDS sets the number of rounds.
 LEPTON_BENCH_THROUGH="COMMAND …" runs each measured process through a command, such as one that waits until the
 machine is quiet, so that others wait for one process and not for the whole quarter of an hour.
 """
@@ -93,6 +94,7 @@ PEERS = {
 
 OURS = "Lepton Lab"
 COMPILED = "Lepton Lab, compiled steps"
+AGAIN = "Lepton Lab, compiled before"
 AUTO = 'Lepton Lab, precision="auto"'
 
 
@@ -177,7 +179,7 @@ class Measurements:
         module, backend = (peer.module, peer.backend) if peer else ("on_lepton", "")
         variables = {"KERAS_BACKEND": backend} if backend else {}
         if peer is None:  # what one of ours has compiled is no gift to the one by default
-            variables["LEPTON_CACHE"] = str(self.folder / ("warm" if name == COMPILED else "cold"))
+            variables["LEPTON_CACHE"] = str(self.folder / ("warm" if name in (COMPILED, AGAIN) else "cold"))
         try:
             python = python_of(peer.environment) if peer else sys.executable
             out = _call(
@@ -215,16 +217,18 @@ def run() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         found = Measurements(Path(folder))
         for seed in range(ROUNDS):
-            names = [OURS, *PEERS]
-            for name in names if seed % 2 == 0 else reversed(names):
-                if seed < 2 or (found.reached(name) or 0.0) < SLOW:
-                    found.measure(name, "mnist", MNIST_EPOCHS, seed)
             if seed < 2:
                 found.measure(
                     COMPILED, "mnist", COMPILED_EPOCHS, seed, "--to-the-end", "--settings", '{"compile": true}'
                 )
-        for name in (OURS, *PEERS, OURS):
-            found.measure(name, "cifar", CIFAR_EPOCHS)
+            names = [OURS, AGAIN, *PEERS]
+            for name in names if seed % 2 == 0 else reversed(names):
+                if seed < 2 or (found.reached(name) or 0.0) < SLOW:
+                    found.measure(name, "mnist", MNIST_EPOCHS, seed)
+        for seed in range(ROUNDS):
+            names = [OURS, *PEERS]
+            for name in names if seed % 2 == 0 else reversed(names):
+                found.measure(name, "cifar", CIFAR_EPOCHS, seed)
         found.measure(AUTO, "cifar", CIFAR_EPOCHS, 0, "--settings", '{"precision": "auto"}')
         return rows(found)
 
@@ -249,12 +253,12 @@ def rows(found: Measurements) -> list[dict]:
     seconds = {name: found.epoch(name, "cifar") for name in PEERS}
     table += [_row(found, name, what, seconds[name]) for name in PEERS]
     table += [_ratio(found, name, "CIFAR CNN, Lepton Lab fp32", seconds[name], ours, "> 1 ×") for name in PEERS]
-    wall = {name: found.reached(name) for name in (OURS, *PEERS)}
+    wall = {name: found.reached(name) for name in (OURS, AGAIN, *PEERS)}
     what = "97 % MNIST test accuracy, from fit() in a fresh process"
     table += [_row(found, name, what, value, "s") for name, value in wall.items()]
     others = [wall[name] for name in PEERS if wall[name]]
-    if others and wall[OURS]:
-        table[-len(wall)]["target"] = f"the shortest: < {min(others):.2f} s"
+    for row in table[-len(wall) :][:2] if others else ():
+        row["target"] = f"the shortest: < {min(others):.2f} s"
     return table
 
 
