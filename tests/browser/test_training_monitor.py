@@ -154,7 +154,10 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
         expect(page.get_by_role("dialog")).to_have_count(0)
         button(page, "Pause").click()
         reaches(page, "paused")
+        before = steps(page)
         button(page, "Step").click()
+        expect(page.locator(".monitor .steps").first).to_contain_text(f"step {before + 1:,} of")
+        reaches(page, "paused")  # until then the button that resumes is, for a moment, the one that pauses
         button(page, "Resume").click()
         reaches(page, "running")
     notebook.execute("origin = monitor.run")
