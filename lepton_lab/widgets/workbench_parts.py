@@ -71,20 +71,19 @@ class Parts:
         return self._parts.get(name)
 
     def tell_data(self, data: DataBundle) -> None:
-        """Hands other data to the views."""
+        """Hands other data to the views, and the network that was made or changed for it."""
         with self._quiet():
             for name in ("explorer", "builder", "doctor"):
                 part = self._parts.get(name)
                 if part is not None and part.data is not data:
                     part.data = data
+            self._show_network(self._work.network)
             self._drop("evaluation", "maps", "playground")
 
     def tell_network(self, network: NetworkSpec | None) -> None:
         """Hands another network to the builder and the playground."""
         with self._quiet():
-            builder = self._parts.get("builder")
-            if builder is not None and network is not None and builder.network != network:
-                builder.network = network
+            self._show_network(network)
         self.tell_inspect()
 
     def tell_inspect(self) -> None:
@@ -126,6 +125,11 @@ class Parts:
         """Frees all views; runs go on."""
         with self._lock:
             self._drop(*self._parts)
+
+    def _show_network(self, network: NetworkSpec | None) -> None:
+        builder = self._parts.get("builder")
+        if builder is not None and network is not None and builder.network != network:
+            builder.network = network
 
     def _part(self, name: str) -> Any:
         if name not in self._parts:

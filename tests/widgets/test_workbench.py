@@ -96,6 +96,20 @@ def test_an_edit_in_the_builder_is_kept_and_reaches_the_next_run(wire, open_view
     assert widget._work.project.network["layers"]
 
 
+def test_a_builder_that_was_open_before_the_data_shows_the_first_network(open_view, bench):
+    widget = bench("digits")
+    view = open_view(widget)
+    view.ok("open_tab", tab="network")
+    builder = widget._parts.get("builder")
+    assert builder.network.layers == ()
+    view.ok("use_dataset", name="mnist-sample")
+    assert builder.network == widget.network == widget._work.network
+    assert [card["name"] for card in builder.state["layers"]] == [layer.name for layer in widget.network.layers]
+    assert builder.state["train"] == ""
+    widget.data = from_arrays(np.zeros((40, 1, 8, 8), np.float32), np.arange(40) % 2)
+    assert builder.network == widget.network
+
+
 def test_data_of_another_form_changes_the_input(wire, bench):
     widget = bench("table", load_dataset("mnist-sample"))
     x = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
