@@ -53,7 +53,6 @@ export const monitor = {
   epochs: "Epochs",
   pauseFirst: "Pause first, then single steps are possible",
   hasEnded: "The run has ended: fork it to train on with other settings",
-  notRunning: "The run does not train",
   finished: "The run has finished: fork it with more epochs to train on",
   already: "Already on its way",
   noNetwork: "It trained a module that has no specification, so it can only be forked in the kernel that trained it",
@@ -112,7 +111,6 @@ export const monitor = {
   earlyTitle: "Stopped early",
   queuedTitle: "Waiting for its turn",
   queuedDetail: "Another run trains on this device. It starts by itself.",
-  elsewhere: "It trains in another process; orders go there.",
 
   forkTitle: (name: string) => `Fork ${name}`,
   forkDetail: "A new run starts from these weights, with the settings below. This one stays as it is.",
