@@ -38,13 +38,13 @@ MNIST_MLP_PLAIN = Recipe(
     settings={
         "optimizer": "adamw",
         "lr": 0.005,
-        "weight_decay": 0.3,
-        "label_smoothing": 0.2,
+        "weight_decay": 0.1,
+        "label_smoothing": 0.05,
         "schedule": "one_cycle",
         "epochs": 10,
         "batch_size": 64,
     },
-    accuracy=0.9819,
-    measured="median of 5 seeds, 98.16 % to 98.24 %; all 60,000 training images. Chosen among some 35 settings on "
-    "10,000 training images; the test set was looked at once before, for earlier settings, and then once a seed",
+    accuracy=0.9830,
+    measured="median of 5 seeds, 98.26 % to 98.38 %; all 60,000 training images. Chosen among some 70 settings on "
+    "10,000 training images; the test set was looked at once a seed, and twice before for earlier settings",
 )
