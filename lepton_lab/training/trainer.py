@@ -393,14 +393,18 @@ def fork_run(run: Run, at: str | int, name: str, changes: Mapping[str, Any]) -> 
     changed = {"lr", "weight_decay", "batch_size", "momentum", "optimizer", "schedule"} & set(changes)
     about = {**snapshot.about, **({"forked": True} if changed else {})}
     parent = {"run": run.id, "step": int(about["step"])}
+    history, probes = History(run.history.metrics, run.history.validation), None
+    if "progress" in about:  # the best weights alone begin at epoch 0
+        history = run.history.truncated(int(about["step"]), int(about["epoch"]))
+        probes = run.probes.truncated(int(about["step"]))
     new = Run(
         settings=settings.to_json(),
         data=run.data,
         network=run.network,
         name=name or f"{run.name} (fork)",
         parent=parent,
-        history=run.history.truncated(int(about["step"]), int(about["epoch"])),
-        probes=run.probes.truncated(int(about["step"])),
+        history=history,
+        probes=probes,
     )
     optimizer = None if isinstance(plan.optimizer, torch.optim.Optimizer) else plan.optimizer
     forked = Plan(

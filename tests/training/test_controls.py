@@ -236,6 +236,16 @@ def test_a_fork_goes_on_from_there_with_other_settings(train, mlp):
     assert all(torch.equal(v, before[k]) for k, v in run.module.state_dict().items())
 
 
+def test_a_fork_of_the_best_weights_begins_a_history_of_its_own(train, mlp):
+    run = train(mlp(), epochs=3, lr=0.01, monitor="loss")
+    fork = run.fork("best", lr=0.001, epochs=2).wait()
+    assert fork.parent == {"run": run.id, "step": 10 * run.status.best_epoch}
+    assert fork.history.epochs.since(0)[1]["epoch"].tolist() == [1, 2]
+    steps = fork.history.steps.since(0)[1]["step"].tolist()
+    assert steps == sorted(set(steps))
+    assert fork.history["loss"][0] < run.history["loss"][0]
+
+
 def test_a_fork_without_changes_is_the_same_training(train, mlp):
     whole = train(mlp(dropout=0.2), epochs=5)
     part = train(mlp(dropout=0.2), epochs=3)
