@@ -219,7 +219,7 @@ class Workbench(Widget):
             self._work.use_run(value)
             self._parts.tell_run(value)
             self.tab = "train"
-        for tab in self._parts.made_tabs():
+        for tab in list(self.parts):  # also one that had nothing to show when it was looked at
             self.open_tab(tab)
         self._tell()
 

@@ -62,6 +62,7 @@ def test_from_nothing_to_a_trained_network(wire, open_view, bench):
     assert widget.run.id == run
     assert widget.tab == "train"
     assert widget._parts.get("monitor").run_id == run
+    assert len(widget.parts["evaluate"]) == 1  # nobody has to open the tab again
     assert len(view.ok("open_tab", tab="evaluate")) == 1
     assert widget.state["run"]["ended"] is False or widget.run.state.ended
     widget._tell()
