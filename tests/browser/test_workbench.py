@@ -21,6 +21,38 @@ def panel(page: Page, name: str) -> Locator:
     return page.locator(".ll-wb").first.get_by_role("tabpanel", name=name, exact=True)
 
 
+def test_an_empty_workbench_says_in_every_tab_what_comes_and_shows_it_when_it_is_there(page: Page, lab: Lab) -> None:
+    notebook = Notebook.create(page, lab, 'import lepton_lab as ll\nbench = ll.Workbench("empty")\nbench')
+    notebook.run()
+    for label, sign in {
+        "Network": "No layers yet",
+        "Train": "Press Train, and the curves",
+        "Runs": "No runs yet",
+        "Evaluate": "confusion matrix and its worst mistakes are shown here",
+    }.items():
+        tab(page, label).click()
+        expect(panel(page, label).get_by_text(sign, exact=False)).to_be_visible(timeout=WAIT)
+        assert notebook.violations() == [], label
+    panel(page, "Evaluate").get_by_role("button", name="Go to Train").click()
+    train = panel(page, "Train")
+    expect(train.get_by_role("button", name="Train", exact=True)).to_be_disabled()
+    expect(train.get_by_text("Choose data first").first).to_be_visible()
+    expect(train.get_by_text("TrainingMonitor", exact=False)).not_to_be_visible()
+    # the data bring a network with them, also into a builder that was open before
+    tab(page, "Data").click()
+    panel(page, "Data").get_by_role("combobox", name="Data set").select_option("mnist-sample")
+    panel(page, "Data").get_by_role("button", name="Use this data set").click()
+    tab(page, "Network").click()
+    expect(page.locator('.ll-nb-card[data-path="conv2d_1"]')).to_be_visible(timeout=WAIT)
+    panel(page, "Network").get_by_role("button", name="Train", exact=True).click()
+    expect(tab(page, "Train")).to_be_in_viewport()  # though the tab is shorter than the one that was scrolled down
+    expect(train.get_by_role("heading", name="Throughput")).to_be_visible(timeout=WAIT)
+    expect(train.get_by_text("Press Train, and", exact=False)).not_to_be_visible()
+    tab(page, "Evaluate").click()
+    expect(panel(page, "Evaluate").get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=2 * WAIT)
+    assert notebook.errors == []
+
+
 def test_every_tab_is_legible_and_usable(page: Page, lab: Lab) -> None:
     make = (
         "import lepton_lab as ll\n"

@@ -1,8 +1,8 @@
 // The whole path in one frame. Synced: tab, settings, state, parts. Never synced: which tabs were looked at.
-import { useEffect, useState } from "preact/hooks";
-import { Empty, Icon, Strip, Tabs } from "../lib/controls";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Button, Empty, Icon, Strip, Tabs } from "../lib/controls";
 import { Embedded } from "../lib/embedded";
-import { useOrder, useTrait, widget } from "../lib/widget";
+import { useOrder, useRoot, useTrait, widget } from "../lib/widget";
 import { workbench as t } from "../strings/en/workbench";
 import { Choose } from "./choose";
 import { Settings } from "./settings";
@@ -11,14 +11,19 @@ import { mark, TABS } from "./state";
 import css from "./workbench.css";
 
 /** The views of a tab; they stay when it is left, hidden and silent. */
-function Parts({ tab }: { tab: Tab }) {
+function Parts({ tab, hint, toTrain }: { tab: Tab; hint: boolean; toTrain: () => void }) {
   const order = useOrder();
   const [parts] = useTrait<Partial<Record<Tab, string[]>>>("parts");
   useEffect(() => void order("open_tab", { tab }), [order, tab]);
   return (
     <>
-      <Embedded refs={parts[tab] ?? []} />
-      {parts[tab]?.length === 0 && <Empty title={t.hint.train} detail={t.hint.trainDetail} />}
+      <div hidden={hint}>
+        <Embedded refs={parts[tab] ?? []} />
+      </div>
+      {hint && <Empty title={t.hint.none} detail={t.hint.train} />}
+      {tab === "evaluate" && parts.evaluate?.length === 0 && (
+        <Empty title={t.hint.none} detail={t.hint.evaluate} action={<Button label={t.hint.toTrain} onClick={toTrain} />} />
+      )}
     </>
   );
 }
@@ -42,6 +47,26 @@ function Mark({ tab, state }: { tab: Tab; state: State }) {
   );
 }
 
+const ACTED_MS = 5000;
+
+/** Keeps the tabs in sight where a person's click leads to another one: a shorter tab would leave the page empty. */
+function useInSight(tab: Tab) {
+  const root = useRoot();
+  const head = useRef<HTMLElement>(null);
+  const acted = useRef(-ACTED_MS);
+  useEffect(() => {
+    const on = () => void (acted.current = performance.now());
+    for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, on, true);
+    return () => {
+      for (const kind of ["pointerdown", "keydown"]) root.removeEventListener(kind, on, true);
+    };
+  }, [root]);
+  useLayoutEffect(() => {
+    if (performance.now() - acted.current < ACTED_MS) head.current?.scrollIntoView({ block: "nearest" });
+  }, [tab]);
+  return head;
+}
+
 function App() {
   const [tab, setTab] = useTrait<Tab>("tab");
   const [project] = useTrait<string>("project");
@@ -56,9 +81,10 @@ function App() {
     setStarting(false);
   };
   const needsData = state.data === null;
+  const head = useInSight(tab);
   return (
     <section class="ll-frame ll-wb" aria-label={t.name(project)}>
-      <header class="ll-head">
+      <header class="ll-head" ref={head}>
         <Tabs
           label={t.tablist}
           value={tab}
@@ -84,7 +110,7 @@ function App() {
               </p>
             ) : (
               <>
-                <Parts tab={value} />
+                <Parts tab={value} hint={value === "train" && !state.run} toTrain={() => setTab("train")} />
                 {value === "inspect" && state.no_plane && <p class="ll-wb-note ll-sm ll-soft">{state.no_plane}</p>}
               </>
             )}

@@ -43,7 +43,7 @@ export const run_browser = {
   shown: (n: number, of: number) => (n === of ? `${count(n)} ${n === 1 ? "run" : "runs"}` : `${count(n)} of ${count(of)} runs`),
   exportTable: "Table (CSV)",
   emptyTitle: "No runs yet",
-  emptyDetail: "Every training is kept here: call trainer.fit(data), or press Train in a TrainingMonitor.",
+  emptyDetail: "Every training is kept here: press Train, or call trainer.fit(data).",
   nothingTitle: "No run fits",
   nothingDetail: "Change the search or the filters.",
   clear: "Clear the filters",

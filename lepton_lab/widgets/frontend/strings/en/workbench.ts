@@ -32,7 +32,9 @@ export const workbench = {
   constant: "constant",
   probesHelp: "gradients and activations of each layer, at 3 % of the time at most",
   hint: {
-    train: "Nothing has been trained yet",
-    trainDetail: "Press Train, and the curves of loss and accuracy are drawn here while the network learns.",
+    none: "Nothing has been trained yet",
+    train: "Press Train, and the curves of loss and accuracy are drawn here while the network learns.",
+    evaluate: "Once a network was trained, its scores, its confusion matrix and its worst mistakes are shown here.",
+    toTrain: "Go to Train",
   },
 } as const;
