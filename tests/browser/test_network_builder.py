@@ -63,6 +63,8 @@ def test_lenet_by_clicks_broken_and_mended(notebook: Notebook, page: Page) -> No
     card(page, "linear_2").click()
     page.get_by_label("out_features", exact=True).fill("84")
     expect(card(page, "flatten_1").locator(".ll-nb-shape")).to_have_text("400")
+    expect(card(page, "conv2d_1").locator(".ll-nb-cost")).to_contain_text("156")
+    expect(card(page, "conv2d_1").get_by_title("117,600 multiply-adds per sample")).to_have_text("118 k")
     page.get_by_label("Set out_features=10 in 'linear_3'").click()
     expect(page.get_by_label("Train", exact=True)).to_be_enabled()
     assert kinds(notebook) == f"{KINDS} True"

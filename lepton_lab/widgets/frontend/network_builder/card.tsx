@@ -1,6 +1,6 @@
 // One layer as a card: what it is, what the sample becomes in it, what comes out, what it costs, and what is wrong.
 import { Button, Icon, type IconName } from "../lib/controls";
-import { count, num, percent } from "../lib/format";
+import { count, num, percent, si } from "../lib/format";
 import { memo } from "../lib/memo";
 import { PixelRow } from "../lib/pixels";
 import { network_builder as words } from "../strings/en/network_builder";
@@ -90,6 +90,11 @@ const Face = memo(({ card, problem, chosen, tabbed, closed, glyph, maps, acts }:
         <Shape sizes={card.output ?? card.expected?.output ?? null} soft={!card.output} />
         <div class="ll-nb-cost">
           {parameters === null ? "" : parameters ? count(parameters) : <span class="ll-soft">0</span>}
+          {!!card.multiply_adds && (
+            <div class="ll-nb-adds" title={words.adds(count(card.multiply_adds))}>
+              {si(card.multiply_adds)}
+            </div>
+          )}
           {!!parameters && !thin && <Share of={parameters} />}
         </div>
       </div>
@@ -140,6 +145,9 @@ export function Strip({ maps, name }: { maps: Maps; name: string }) {
   );
 }
 
+/** A sentence in which names between backticks are set as code. */
+export const coded = (text: string) => text.split("`").map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part));
+
 function Why({ problem }: { problem: Problem }) {
   const { order } = useBuilder();
   return (
@@ -148,7 +156,7 @@ function Why({ problem }: { problem: Problem }) {
       <p>
         <strong>{problem.title}</strong>
       </p>
-      {problem.detail && <p>{problem.detail.split("`").map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}</p>}
+      {problem.detail && <p>{coded(problem.detail)}</p>}
       <div class="ll-nb-acts">
         {problem.fixes.map((fix, i) => (
           <Button key={fix.label} kind={i === 0 ? "primary" : undefined} label={fix.label} onClick={() => void order({ do: "fix", fix: fix.fix })} />

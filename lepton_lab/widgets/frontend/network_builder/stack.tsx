@@ -21,7 +21,9 @@ export function Stack() {
         <span class="ll-right" title={words.outputTitle}>
           {words.output}
         </span>
-        <span class="ll-right">{words.parameters}</span>
+        <span class="ll-right">
+          {words.parameters} <span class="ll-nb-adds">{words.addsHead}</span>
+        </span>
       </div>
       <div class="ll-nb-stack" role="group" aria-label={words.stack}>
         <InputCard />
@@ -76,8 +78,7 @@ function InputCard() {
           )}
           {sample && (
             <span class="ll-xs ll-soft">
-              {words.sampleIs(sample.label, count(sample.index))}
-              <br />
+              <span class="ll-nb-said">{words.sampleIs(sample.label, count(sample.index))}</span>
               <button
                 type="button"
                 class="ll-nb-link"

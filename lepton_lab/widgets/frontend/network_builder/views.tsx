@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Button, Empty, Strip } from "../lib/controls";
 import { useLink, useOrder } from "../lib/widget";
 import { network_builder as words } from "../strings/en/network_builder";
+import { coded } from "./card";
 import { useBuilder } from "./context";
 
 /** A text that the kernel makes of the network, anew after every edit. */
@@ -49,7 +50,7 @@ export function CodeView() {
         <span class="ll-sm ll-soft ll-grow">{words.codeWhy}</span>
         {text && <CopyButton text={text} />}
       </header>
-      {wrong && <Strip kind="info" title={words.codeNone} detail={wrong} />}
+      {wrong && <Strip kind="info" title={words.codeNone} detail={state.problem ? `${state.problem.title} ${state.problem.detail}` : wrong} />}
       {text && (
         <pre class="ll-nb-code" tabIndex={0} aria-label={words.codeTitle}>
           {text}
@@ -126,7 +127,7 @@ export function TemplatesView({ done }: { done: () => void }) {
           <li key={template.name}>
             <div class="ll-grow">
               <b>{template.name}</b>
-              <p class="ll-sm ll-soft">{template.what}</p>
+              <p class="ll-sm ll-soft">{coded(template.what)}</p>
             </div>
             <Button
               label={words.use(template.name)}
