@@ -6,13 +6,14 @@ READY := $(VENV)/.ready
 FRONTEND := lepton_lab/widgets/frontend
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help setup frontend app lab test lint types bench clean
+.PHONY: help setup frontend app lab test lint types units bench clean
 
 help:
 	@echo "make app    open the app in a browser: for people who do not write code"
 	@echo "make lab    open JupyterLab on the first notebook"
 	@echo "make test   lint, types and every test, browser tests included"
-	@echo "make lint   ruff: rules and format        make types  mypy, strict"
+	@echo "make lint   ruff: rules and format        make types  mypy and tsc, strict"
+	@echo "make units  the front end's own tests, with vitest"
 	@echo "make bench  benchmarks; writes tests/benchmarks/RESULTS.md"
 	@echo "make frontend  bundle the widgets' front end, where a source changed"
 	@echo "make setup  only build $(VENV)            make clean  remove $(VENV) and caches"
@@ -36,10 +37,10 @@ app: $(READY) frontend
 lab: $(READY) frontend
 	@$(BIN)/lepton-lab lab notebooks/00_networks_and_data.ipynb
 
-test: $(READY) frontend lint types
+test: $(READY) frontend
 	@$(BIN)/python tests/browser/install_chromium.py
-	$(BIN)/npm --prefix $(FRONTEND) test --silent
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/browser
+	@$(MAKE) --no-print-directory -j 2 lint types units
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --reruns 1 --ignore tests/browser
 	$(BIN)/python -m pytest -n 3 --dist loadfile --reruns 1 tests/browser
 
 lint: $(READY)
@@ -49,6 +50,9 @@ lint: $(READY)
 types: $(READY) frontend
 	$(BIN)/mypy
 	$(BIN)/npm --prefix $(FRONTEND) run types --silent
+
+units: $(READY) frontend
+	$(BIN)/npm --prefix $(FRONTEND) test --silent
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
