@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lepton_lab.figures.drawn import Drawn
+
 __all__ = ["plot_run", "plot_runs"]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito, colour-blind-safe
@@ -43,7 +45,7 @@ def plot_run(run: _Drawable) -> Figure:
 def plot_runs(runs: Sequence[_Drawable]) -> Figure:
     """Several runs in one figure, one panel for the loss and one for each metric."""
     names = _panels(runs)
-    figure = Figure(figsize=(4.2 * len(names), 3.2), layout="constrained")
+    figure = Drawn(figsize=(4.2 * len(names), 3.2), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(names)))
     for ax, name in zip(axes, names, strict=True):
         for i, run in enumerate(runs):

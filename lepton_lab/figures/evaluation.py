@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from lepton_lab.figures.drawn import Drawn
+
 if TYPE_CHECKING:
     from lepton_lab.evaluate import Evaluation
 
@@ -29,7 +31,7 @@ def plot_evaluation(evaluation: Evaluation) -> Figure:
     """All parts of an evaluation in one figure, two beside each other."""
     parts = _parts(evaluation)
     rows = -(-len(parts) // 2)
-    figure = Figure(figsize=(11, 4.6 * rows), layout="constrained")
+    figure = Drawn(figsize=(11, 4.6 * rows), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, 2)).ravel()
     for ax, (title, _, draw) in zip(axes, parts, strict=False):
         draw(ax, evaluation)

@@ -59,3 +59,7 @@ def test_several_runs_have_a_colour_and_a_name_each():
     assert lines[0].get_color() != lines[3].get_color()
     labels = [t.get_text().split(":")[0] for t in figure.axes[0].get_legend().get_texts()]
     assert labels == ["first"] * 3 + ["second"] * 3
+
+
+def test_a_notebook_shows_a_figure_though_pyplot_was_never_loaded():
+    assert plot_run(run())._repr_png_().startswith(b"\x89PNG")

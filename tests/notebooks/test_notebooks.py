@@ -23,10 +23,12 @@ def test_notebook_runs(path: Path, tmp_path: Path) -> None:
         timeout=SECONDS_PER_CELL,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
-        extra_arguments=["--InteractiveShellApp.matplotlib=inline"],
     ).execute()
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    shown = [output.data for cell in code for output in cell.outputs if "data" in output]
+    figures = [data for data in shown if data.get("text/plain", "").startswith("<Figure")]
+    assert all("image/png" in data for data in figures)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
