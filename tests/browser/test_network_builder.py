@@ -96,6 +96,10 @@ def test_lenet_by_clicks_broken_and_mended(notebook: Notebook, page: Page) -> No
     notebook.shot("network-builder-dark", page.locator(".ll-nb"))
     assert notebook.violations() == []
     page.set_viewport_size({"width": 820, "height": 1100})
+    values = page.locator("[aria-label^='Output of linear_3']")
+    expect(values).to_be_visible()
+    cut = "el => [...el.querySelectorAll('img')].every(img => img.offsetWidth <= el.clientWidth)"
+    assert values.evaluate(cut), "the bar code of the last layer is cut off"
     notebook.shot("network-builder-820-dark", page.locator(".ll-nb"))
     notebook.theme(False)
     notebook.shot("network-builder-820-light", page.locator(".ll-nb"))

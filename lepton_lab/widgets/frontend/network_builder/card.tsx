@@ -132,7 +132,7 @@ export function Strip({ maps, name }: { maps: Maps; name: string }) {
   const label = words.outputOf(name, what);
   const bars = maps.kind === "bars";
   return (
-    <div class="ll-nb-maps" role="img" aria-label={label} title={what}>
+    <div class={`ll-nb-maps ${maps.kind === "maps" ? "" : "whole"}`} role="img" aria-label={label} title={what}>
       <PixelRow
         maps={bars ? maps.maps.slice(0, 1) : maps.maps}
         width={maps.width}
