@@ -9,29 +9,26 @@ __all__ = ["CIFAR10_RESNET"]
 
 CIFAR10_RESNET = Recipe(
     name="cifar10-resnet",
-    summary="Small photos with a shallow residual network: mirrored, moved and partly covered images, "
-    "one cycle of the rate, averaged weights",
-    network=zoo.resnet_quick(),
+    summary="Small photos with a shallow residual network on whitened patches: mirrored and moved images, one cycle of "
+    "a high rate, smoothed labels, averaged weights",
+    network=zoo.resnet_swift(),
     data={"loader": "load_dataset", "args": {"name": "cifar10", "valid": 0}},
-    augmentation=(
-        {"kind": "flip", "p": 0.5},
-        {"kind": "shift", "amount": 0.125},
-        {"kind": "erase", "p": 0.5, "area": [0.04, 0.1]},
-    ),
+    augmentation=({"kind": "flip", "p": 0.5}, {"kind": "shift", "amount": 0.0625}),
     settings={
         "optimizer": "sgd",
         "optimizer_args": {"nesterov": True},
-        "momentum": 0.9,
-        "weight_decay": 5e-4,
-        "lr": 0.1,
+        "momentum": 0.85,
+        "weight_decay": 1.3e-3,
+        "lr": 0.375,
         "schedule": "one_cycle",
-        "schedule_args": {"rise": 0.25, "end": 0.002},
-        "label_smoothing": 0.1,
-        "ema": 0.995,
+        "schedule_args": {"rise": 0.23, "start": 0.2, "end": 0.02},
+        "label_smoothing": 0.2,
+        "ema": 0.98,
         "epochs": 10,
-        "batch_size": 128,
+        "batch_size": 256,
         "precision": "auto",
     },
-    accuracy=0.8684,
-    measured="one run, seed 0; all 50,000 training images, from JPEG files; the test set was looked at once",
+    accuracy=0.8726,
+    measured="one run, seed 0; all 50,000 training images, from JPEG files. An earlier run of the same settings gave "
+    "87.32 %; other settings were tried on 5,000 training images only",
 )
