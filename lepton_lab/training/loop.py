@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Loop", "train"]
 
+_COMPILED_READINGS = 8  # of compiled steps, of which one takes an eager step for the norm of the gradients
+
 
 def train(run: Run, plan: Plan) -> None:
     """Trains a run to its end, in the present thread."""
@@ -54,6 +56,8 @@ class Loop:
         self.targets: list[Tensor] = []
         self.sizes: list[int] = []
         self.keep_outputs = engine.metrics.needs_outputs
+        self.readings = 0
+        engine.options.measure = True
         self.logs: dict[str, float] = {}
         engine.waiting = self.losses.__len__
         self.controller = Controller(run, plan, engine, self)
@@ -106,7 +110,7 @@ class Loop:
             if engine.turbo is not None and engine.turbo.ready and not self.controller.stepping:
                 if probing is not None and progress.step >= probing.at:
                     probing.aside()
-                if self._turbo():
+                if not engine.options.measure and self._turbo():
                     continue
             batch = next_batch()
             if batch is None:
@@ -209,6 +213,13 @@ class Loop:
         if engine.probing is not None:
             engine.probing.after_reading(count, seconds)
         engine.after_reading()
+        self._measure_next()
+
+    def _measure_next(self) -> None:
+        """Has the norm of the gradients measured: once a reading, and seldom where that takes a step from a library."""
+        self.readings += 1
+        compiled = self.engine.turbo is not None and self.engine.turbo.ready
+        self.engine.options.measure = not compiled or self.readings % _COMPILED_READINGS == 0
 
     def _record(
         self, loss: float, window: dict[str, float], grad_norm: float, speed: float, elapsed: float,

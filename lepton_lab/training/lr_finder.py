@@ -14,7 +14,7 @@ from lepton_lab.errors import TrainingError
 from lepton_lab.training.feeds import make_feed
 from lepton_lab.training.optimizers import make_optimizer
 from lepton_lab.training.setup import autocast_type, make_head, resolve_device
-from lepton_lab.training.steps import plain_step
+from lepton_lab.training.steps import StepOptions, plain_step
 from lepton_lab.training.threads import training_thread
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def lr_find(
         feed = make_feed(bundle.train, batch_size, device, seed=settings.seed)
         if optimizer.closure:
             raise TrainingError(f"{optimizer.name!r} finds its step length by itself", do="Train with its usual rate")
-        step = plain_step(head.forward, head.loss, optimizer, autocast_type(settings.precision, device), device)
+        options = StepOptions(autocast=autocast_type(settings.precision, device))
+        step = plain_step(head.forward, head.loss, optimizer, options, device)
         lrs, losses = _curve(step, optimizer, feed, start, end, steps, smoothing, watch)
         feed.close()
     return LearningRates(tuple(lrs), tuple(losses), _steepest(lrs, losses))

@@ -72,7 +72,9 @@ class StepOptions:
         on_grad: Called with the number of the batch once gradients are there, before they are used.
         check: Whether every step is checked for NaN at once, because it cannot be repeated.
         buffers: Tensors that a forward pass changes, put back before a checked step is explained.
-        grad_norm: Norm of the last gradients before clipping.
+        measure: Whether the next update measures the norm of all gradients together, and takes this back; where they
+            are clipped every update does.
+        grad_norm: The norm that was measured last, before clipping.
     """
 
     autocast: torch.dtype | None = None
@@ -83,6 +85,7 @@ class StepOptions:
     on_grad: Callable[[], None] | None = None
     check: bool = False
     buffers: list[Tensor] = field(default_factory=list)
+    measure: bool = False
     grad_norm: Tensor | None = field(default=None, init=False)
 
     @property
@@ -97,6 +100,14 @@ class StepOptions:
             and not self.check
         )
 
+    def measured(self, params: list[nn.Parameter]) -> None:
+        """Keeps the norm of all gradients together: √Σ‖g‖²."""
+        self.measure = False
+        grads = [p.grad for p in params if p.grad is not None]
+        if grads:
+            dense = [g if g.layout == torch.strided else g.coalesce().values() for g in grads]
+            self.grad_norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(dense))).detach()
+
 
 def make_step(
     forward: Callable[[Tensor], Tensor],
@@ -107,7 +118,7 @@ def make_step(
 ) -> Step:
     """The function that trains on one batch."""
     if options.usual and not optimizer.closure:
-        return plain_step(forward, loss, optimizer, options.autocast, device)
+        return plain_step(forward, loss, optimizer, options, device)
     return FullStep(forward, loss, optimizer, options, device)
 
 
@@ -115,16 +126,18 @@ def plain_step(
     forward: Callable[[Tensor], Tensor],
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: EngineOptimizer,
-    autocast: torch.dtype | None,
+    options: StepOptions,
     device: torch.device,
 ) -> Step:
     """Forward, backward, update, and nothing else."""
-    update, params, backward = optimizer.step, optimizer.params, torch.autograd.backward
+    update, params, backward, autocast = optimizer.step, optimizer.params, torch.autograd.backward, options.autocast
 
     def step(x: Tensor, y: Tensor) -> StepResult:
         output = forward(x)
         value = loss(output, y)
         backward(value)
+        if options.measure:
+            options.measured(params)
         update()
         for p in params:
             p.grad = None
@@ -138,6 +151,8 @@ def plain_step(
             output = forward(x)
             value = loss(output.float(), y)
         backward(value)
+        if options.measure:
+            options.measured(params)
         update()
         for p in params:
             p.grad = None
@@ -206,6 +221,8 @@ class FullStep:
             options.on_grad()
         if options.clip_norm is not None:
             options.grad_norm = nn.utils.clip_grad_norm_(params, options.clip_norm).detach()
+        elif options.measure:
+            options.measured(params)
         if options.check and options.scaler is None and grads and not _finite(grads):
             raise UnusualStep
         if options.scaler is not None:
@@ -232,6 +249,8 @@ class FullStep:
             if self.options.clip_norm is not None:
                 norm = nn.utils.clip_grad_norm_(self.optimizer.params, self.options.clip_norm)
                 self.options.grad_norm = norm.detach()
+            elif self.options.measure:
+                self.options.measured(self.optimizer.params)
             return value
 
         self.optimizer.step(closure)

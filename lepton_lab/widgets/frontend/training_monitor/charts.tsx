@@ -122,7 +122,6 @@ function Side(props: CurveProps & { format: (y: number) => string }) {
     () => [...runs].reverse().flatMap(({ run, color }) => sideCurve(run, column, { axis, smoothing, color, fine: fine.get(run.id) ?? null })),
     parts(props),
   );
-  if (column === "grad_norm" && !series.length) return null; // measured only where gradients are clipped
   return <LineChart label={label} unit={unit} series={series} height={122} readout={false} now format={format} curve={curveKey(props)} {...chart} />;
 }
 
