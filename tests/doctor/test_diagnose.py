@@ -81,6 +81,25 @@ def test_a_learning_rate_far_too_high_ends_in_nan_and_is_named(digits: ll.DataBu
     assert any(fix.settings.get("lr", 1e9) < 1 for fix in finding.fixes)
 
 
+@pytest.mark.parametrize(
+    ("rule", "layer", "settings"),
+    [
+        ("update-ratio-low", "linear_1", {"optimizer": "adam", "lr": 1e-6}),
+        ("update-ratio-high", "linear_3", {"optimizer": "sgd", "lr": 0.5, "weight_decay": 1.0}),
+    ],
+)
+def test_steps_far_too_small_or_large_for_the_weights_are_named(
+    digits: ll.DataBundle, rule: str, layer: str, settings: dict[str, Any]
+) -> None:
+    network = mlp(32, 32, act="tanh" if rule == "update-ratio-high" else "relu")
+    finding = diagnose(trained(network, digits, 2, **settings)).find(rule)[0]
+    assert finding.layer == layer
+    assert finding.evidence is not None
+    rates = [fix.settings["lr"] for fix in finding.fixes if "lr" in fix.settings]
+    assert rates
+    assert all((rate > settings["lr"]) == (rule == "update-ratio-low") for rate in rates)
+
+
 def test_what_was_known_at_a_step_is_told_afterwards(digits: ll.DataBundle) -> None:
     run = trained(mlp(32), digits, 2, optimizer="adam", lr=0.5)
     last = run.status.step

@@ -1,7 +1,7 @@
 // The two columns that share the heat map's rows: histograms as ridgelines, and one number a layer.
 import { power } from "../lib/format";
 import { useWidth } from "../lib/use_width";
-import { type Histogram, positions, type Readings, type View } from "./rows";
+import { type Histogram, positions, type Readings, ridgeOf, type View } from "./rows";
 
 const AXIS_PX = 24;
 
@@ -15,7 +15,7 @@ export function Ridges(props: { histograms: (Histogram | null)[]; layers: readon
   const signed = first ? positions(first.edges).signed : false;
   const [low, high] = signed ? [0, (first?.edges.length ?? 2) - 1] : [-12, 2];
   const X = (v: number) => 2 + ((Math.min(high, Math.max(low, v)) - low) / (high - low)) * (width - 4);
-  const marks: [number, string][] = signed && first ? signedTicks(first.edges) : (width < 220 ? [-12, -8, -4, 0] : [-12, -9, -6, -3, 0]).map((v) => [v, exponent(v)]);
+  const marks: [number, string][] = signed && first ? signedTicks(first.edges) : (width < 220 ? [-12, -8, -4, 0] : [-12, -9, -6, -3, 0]).map((v) => [v, v === low ? "0" : exponent(v)]);
   return (
     <div class="ll-plot" ref={ref} style={{ height: `${height + AXIS_PX}px` }}>
       {width > 0 && (
@@ -50,11 +50,13 @@ function ridge(histogram: Histogram, layer: string, X: (v: number) => number, ba
   const bins = histogram.edges.length - 1;
   if (at < 0 || bins < 2) return null;
   const values = histogram.values.subarray(at * bins, (at + 1) * bins);
-  const most = values.reduce((a, b) => Math.max(a, b), 0);
-  if (!(most > 0)) return null;
-  const { x } = positions(histogram.edges);
-  const points = x.map((v, k) => `${X(v).toFixed(1)} ${(base - (values[k]! / most) * tall).toFixed(1)}`);
-  return `M${X(-Infinity).toFixed(1)} ${base}L${points.join("L")}L${X(Infinity).toFixed(1)} ${base}`;
+  const { x, signed } = positions(histogram.edges);
+  const { heights, zeros } = ridgeOf(values, signed);
+  if (!zeros && !heights.some((h) => h > 0)) return null;
+  const left = X(-Infinity);
+  const points = x.map((v, k) => `${X(v).toFixed(1)} ${(base - heights[k]! * tall).toFixed(1)}`);
+  const bar = zeros ? `M${left.toFixed(1)} ${base}v${(-zeros * tall).toFixed(1)}h4v${(zeros * tall).toFixed(1)}z` : "";
+  return `${bar}M${left.toFixed(1)} ${base}L${points.join("L")}L${X(Infinity).toFixed(1)} ${base}`;
 }
 
 function signedTicks(edges: readonly (number | null)[]): [number, string][] {

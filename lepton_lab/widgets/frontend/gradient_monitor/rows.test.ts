@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grid, type Part, place, positions, Readings, stretches, ticks, troubles, VIEWS } from "./rows";
+import { grid, type Part, place, positions, Readings, ridgeOf, stretches, ticks, troubles, VIEWS } from "./rows";
 
 const view = (values: number[], kind: typeof Float32Array | typeof Float64Array = Float32Array) => new DataView(new kind(values).buffer);
 
@@ -95,4 +95,13 @@ it("chooses round steps and ends with the last", () => {
 
 it("joins neighbours", () => {
   expect(stretches([0, 1, 2, 5])).toEqual([[0, 2], [5, 5]]);
+});
+
+describe("ridges", () => {
+  it("are as tall as their largest bin beside the zeros, whose share stands alone", () => {
+    expect(ridgeOf(new Float32Array([60, 10, 20, 10]), false)).toEqual({ heights: [0, 0.5, 1, 0.5], zeros: expect.closeTo(0.6) });
+    expect(ridgeOf(new Float32Array([8, 0, 0]), false)).toEqual({ heights: [0, 0, 0], zeros: 1 });
+    expect(ridgeOf(new Float32Array([4, 2, 0]), true)).toEqual({ heights: [1, 0.5, 0], zeros: 0 });
+    expect(ridgeOf(new Float32Array([0, 0]), false)).toEqual({ heights: [0, 0], zeros: 0 });
+  });
 });

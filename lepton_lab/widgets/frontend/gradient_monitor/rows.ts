@@ -222,6 +222,15 @@ export function positions(edges: readonly (number | null)[]): { x: number[]; sig
   return { x, signed };
 }
 
+/** Heights of a ridge, 0 to 1, and the share of zeros, which would flatten it: the first bin of sizes begins at 0. */
+export function ridgeOf(values: Float32Array, signed: boolean): { heights: number[]; zeros: number } {
+  const rest = signed ? values : values.subarray(1);
+  const most = rest.reduce((a, b) => Math.max(a, b), 0);
+  const all = values.reduce((a, b) => a + b, 0);
+  const heights = Array.from(rest, (v) => (most > 0 ? v / most : 0));
+  return { heights: signed ? heights : [0, ...heights], zeros: !signed && all > 0 ? values[0]! / all : 0 };
+}
+
 /** About `n` round numbers from 0 to `end`, both of them included. */
 export function ticks(end: number, n = 6): number[] {
   if (end <= 0) return [0];

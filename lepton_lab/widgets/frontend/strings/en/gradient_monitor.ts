@@ -17,7 +17,7 @@ export const gradientMonitor = {
     activations: { title: "Spread over time", detail: "standard deviation of each layer's outputs, by step", norm: "" },
   },
   hist: {
-    gradients: "spread of the gradients, log scale",
+    gradients: "spread of the gradients, log scale; at 0 the share of zeros",
     weights: "spread of the weights, log scale with sign",
     activations: "spread of the outputs, log scale with sign",
   },
@@ -67,7 +67,7 @@ export const gradientMonitor = {
   saturated: "saturated",
   dead: "dead units",
   noRun: "No run is open",
-  noRunDetail: "Choose one above, or pass it: GradientMonitor(run).",
+  noRunDetail: "Train a network, and what its layers receive is shown here while it learns.",
   noProbes: "This run measures nothing inside its network",
   noProbesDetail: 'Switch the probes on when you train: Trainer(network, probes="standard"). They keep within 3 % of the training time.',
   waiting: "Waiting for the first measured step",
