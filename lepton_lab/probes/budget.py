@@ -9,7 +9,7 @@ from lepton_lab.errors import TrainingError
 __all__ = ["Keeper"]
 
 _KEEP = 0.7  # what the expected cost keeps of itself
-_AFTERWARDS = 1.3  # what a measurement takes in all, relative to its own time: the next steps find cold caches
+_AFTERWARDS = 1.6  # what a measurement takes in all, relative to its own time: the next steps find cold caches
 
 
 class Keeper:

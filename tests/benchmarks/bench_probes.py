@@ -13,7 +13,7 @@ from lepton_lab.data import DataBundle, datasets, from_arrays
 from lepton_lab.errors import LeptonError
 from lepton_lab.training import Callback, Run, Slots, Trainer
 
-ROUNDS = 5
+ROUNDS = 9
 _BINS = 64
 
 
@@ -21,7 +21,7 @@ def run(quick: bool = False) -> list[dict]:
     """Measures everything; rows of what, value, unit, target."""
     rounds, share = (3, 0.2) if quick else (ROUNDS, 1.0)
     rows = _rows("MNIST MLP, batch 32", _mlp, _mnist(share), 32, 1, rounds)
-    return rows + _rows("CIFAR CNN, batch 64", _cnn, _cifar(0.25 * share), 64, 1, rounds)
+    return rows + _rows("CIFAR CNN, batch 64", _cnn, _cifar(0.5 * share), 64, 2, rounds)
 
 
 class Watch(Callback):
