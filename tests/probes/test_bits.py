@@ -111,7 +111,7 @@ def test_compiled_steps_are_measured_beside_the_training(settings, fit, same, mo
     FourSteps.count = 0
     without = fit(plain, data, **settings)
     run = fit(probed, data, probes=ALL, **settings)
-    assert FourSteps.count == 12
+    assert FourSteps.count == 10  # five a run: the first step is an eager one, for the norm of its gradients
     assert same(plain, probed)
     assert without.history["loss"] == run.history["loss"]
     assert hooks_of(probed) == 0
