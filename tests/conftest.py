@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,9 +35,16 @@ def shared_programs() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders, one a test; none is made, since few tests write (`mktemp` looks at all earlier ones each time)."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_folders(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps every test out of the user's workspace, cache and data."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
     monkeypatch.setenv("LEPTON_WORKSPACE", str(home / "workspace"))
     monkeypatch.setenv("LEPTON_CACHE", str(home / "cache"))

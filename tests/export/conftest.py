@@ -15,6 +15,7 @@ from PIL import Image
 
 import lepton_lab as ll
 from lepton_lab.network import zoo
+from tests.forked import run_python
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,11 @@ def alone() -> Callable[..., str]:
             f"import sys; {blocked}; sys.path.insert(0, ''); sys.argv = sys.argv[1:]; "
             "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, script, *arguments], cwd=folder, capture_output=True, text=True, timeout=240
-        )
+        if "torch" in without:
+            command = [sys.executable, "-c", code, script, *arguments]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
+        else:
+            done = run_python(code, script, *arguments, folder=folder)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 

@@ -1,13 +1,12 @@
 """A run's curves: what is drawn, how it is told apart, and that pyplot is left alone."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 from matplotlib.figure import Figure
 
 from lepton_lab.figures import plot_run, plot_runs
 from lepton_lab.training import History
+from tests.forked import run_python
 
 
 def run(name="a run", epochs=3, validation=True):
@@ -37,8 +36,8 @@ def test_training_is_solid_validation_dashed_and_the_best_marked(tmp_path):
 
 def test_pyplot_is_left_alone():
     program = "import sys, lepton_lab.figures; print('matplotlib.pyplot' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    done = run_python(program)
+    assert done.stdout.strip() == "False", done.stderr
 
 
 def test_without_validation_the_best_is_that_of_training():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "extensions" / "example-plugin"
 
@@ -23,9 +25,9 @@ def write_plugin(folder: Path, distribution: str, body: str) -> None:
 
 
 def run_python(code: str, *folders: Path) -> subprocess.CompletedProcess[str]:
-    """Runs `code` in a fresh process that also sees the distributions in `folders`."""
+    """Runs `code` in a process of its own that also sees the distributions in `folders`."""
     path = f"import sys; sys.path[:0] = {[str(folder) for folder in folders]!r}\n"
-    return subprocess.run([sys.executable, "-c", path + code], capture_output=True, text=True, check=False, cwd="/")
+    return forked.run_python(path + code, folder="/")
 
 
 LAYER = """

@@ -31,6 +31,7 @@ from lepton_lab.network import (
 )
 from lepton_lab.network.codegen import to_python
 from lepton_lab.registry import BUILT_IN
+from tests.forked import run_python
 
 KINDS = [e.name for e in LAYERS.entries() if e.provider == BUILT_IN and e.name != "Opaque"]
 
@@ -213,7 +214,7 @@ def test_the_file_runs_alone_in_another_process(tmp_path):
     code = (
         "import sys, torch, net\nprint(tuple(net.Net()(torch.zeros(2, 1, 28, 28)).shape), 'lepton_lab' in sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    result = run_python(code, folder=tmp_path)
     assert result.stdout.strip() == "(2, 3) False", result.stderr
 
 

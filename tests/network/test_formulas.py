@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from lepton_lab.network.formulas import output_by_formula
+from tests.forked import run_python
 
 _small = st.integers(1, 4)
 
@@ -85,5 +83,5 @@ def test_ordinary_networks_need_no_compiler() -> None:
         "input_shape=(1, 28, 28)); net.build(seed=0); "
         "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.split() == ["False", "False"]
+    done = run_python(code)
+    assert done.stdout.split() == ["False", "False"], done.stderr

@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -14,6 +12,7 @@ from lepton_lab.errors import SpecError
 from lepton_lab.network import LAYERS, NetworkSpec, register_layer
 from lepton_lab.network.from_module import ModuleReading, from_module, read_module
 from lepton_lab.registry import BUILT_IN
+from tests.forked import run_python
 
 
 def check(module: nn.Module, shape: tuple[int, ...] | None = None, *, editable: bool = True) -> ModuleReading:
@@ -142,7 +141,7 @@ def test_an_opaque_layer_does_not_build_in_another_process():
         "spec = NetworkSpec.from_json(sys.stdin.read())\n"
         "try:\n    spec.build()\nexcept SpecError as error:\n    print(error)\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True)
+    result = run_python(code, text=text)
     assert "register_layer" in result.stdout, result.stderr
     assert "Gate" in result.stdout
 

@@ -1,6 +1,5 @@
 """Training itself: it learns, in the background, and says what it does."""
 
-import sys
 import threading
 
 import numpy as np
@@ -13,6 +12,7 @@ from lepton_lab.errors import CheckpointError, DataError, ShapeError, TrainingEr
 from lepton_lab.network import Linear, NetworkSpec, ReLU
 from lepton_lab.training import OPTIMIZERS, RunState, Slots, Trainer, set_place
 from lepton_lab.training.schedules import SCHEDULES
+from tests.forked import run_python
 
 
 def test_it_learns_and_records(train, mlp):
@@ -61,10 +61,8 @@ def test_the_first_step_needs_neither_the_compiler_nor_torchmetrics():
         "heavy = 'torch._dynamo', 'torchmetrics', 'matplotlib', 'sympy'\n"
         "print([m for m in heavy if m in sys.modules])\n"
     )
-    import subprocess
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = run_python(program)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS.names()))
