@@ -18,6 +18,7 @@ from lepton_lab.training import recording
 from lepton_lab.training.commands import Call, Command, Controls
 from lepton_lab.training.history import History
 from lepton_lab.training.native import dismiss_team
+from lepton_lab.training.priority import give_way
 from lepton_lab.training.slots import Slots, default_slots
 from lepton_lab.training.status import RunState, RunStatus
 
@@ -279,6 +280,7 @@ class Run:
     def _main(self, body: Callable[[Run], None], recorder: recording.Recorder | None) -> None:
         final, message = RunState.STOPPED, "stopped while it waited for a slot"
         try:
+            give_way()
             if self._slots.enter(self.id, self._gave_up):
                 try:
                     body(self)

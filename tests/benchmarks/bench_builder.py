@@ -16,8 +16,9 @@ from playwright.sync_api import sync_playwright
 import lepton_lab as ll
 from lepton_lab.widgets.network_builder_edits import Editor
 from lepton_lab.widgets.network_builder_table import builder_table
-from tests.browser.conftest import CHROMIUM_FLAGS, lab
+from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.browser.install_chromium import system_browser
+from tests.browser.lab import jupyterlab
 from tests.browser.notebook import Notebook
 
 LAYERS = "[ll.Conv2d(8, 3, padding=1) for _ in range(48)] + [ll.Flatten(), ll.Linear(10)]"
@@ -72,30 +73,21 @@ def kernel_part(edits: int = 50) -> list[float]:
 
 def in_browser(edits: int = 40) -> list[float]:
     """Milliseconds from the key to the frame with the new shape, for each edit, with a preview running beside."""
-
-    class _Folders:
-        @staticmethod
-        def mktemp(name: str) -> Path:
-            return Path(tempfile.mkdtemp(prefix=name))
-
-    servers: Any = (
-        lab.__wrapped__(_Folders()) if hasattr(lab, "__wrapped__") else lab._get_wrapped_function()(_Folders())
-    )
-    server = next(servers)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=system_browser() or None, args=CHROMIUM_FLAGS)
-            page = browser.new_page()
-            notebook = Notebook.create(page, server, CELL)
-            notebook.run()
-            page.locator('.ll-nb-card[data-path="conv2d_2"]').click()
-            page.get_by_label("out_channels", exact=True).wait_for()
-            page.evaluate(KEYS, 5)
-            found: list[float] = page.evaluate(KEYS, edits)
-            browser.close()
-            return found
-    finally:
-        servers.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="lepton-builder-") as folder,
+        jupyterlab(Path(folder)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=system_browser() or None, args=CHROMIUM_FLAGS)
+        page = browser.new_page()
+        notebook = Notebook.create(page, server, CELL)
+        notebook.run()
+        page.locator('.ll-nb-card[data-path="conv2d_2"]').click()
+        page.get_by_label("out_channels", exact=True).wait_for()
+        page.evaluate(KEYS, 5)
+        found: list[float] = page.evaluate(KEYS, edits)
+        browser.close()
+        return found
 
 
 def run() -> list[dict[str, Any]]:

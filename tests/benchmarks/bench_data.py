@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from tests.benchmarks.bench_monitor import _page
-from tests.browser.conftest import FULL_DATA
+from tests.browser.lab import FULL_DATA
 from tests.browser.notebook import Notebook
 
 AGAIN = 7

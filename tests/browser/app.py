@@ -20,6 +20,10 @@ import psutil
 import pytest
 from playwright.sync_api import Page
 
+from lepton_lab.app.visit import Visit
+from lepton_lab.training.status import RunState
+from lepton_lab.workspace import Workspace
+
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS, DOCS = ROOT / "tests" / "artefacts", ROOT / "docs" / "images"
 
@@ -49,6 +53,22 @@ class RunningApp:
     def address(self) -> str:
         """What a visitor opens."""
         return f"{self.url}/?token={self.token}" if self.token else f"{self.url}/"
+
+    @contextlib.contextmanager
+    def visit(self) -> Iterator[Visit]:
+        """A visitor without a browser, who makes projects for a test."""
+        workspace = Workspace(self.workspace)
+        try:
+            yield Visit(workspace)
+        finally:
+            workspace.close()
+
+    def end_runs(self) -> None:
+        """Stops what still trains or waits for its turn."""
+        with self.visit() as visit:
+            table = visit.workspace.runs()
+            for run in table.loc[~table["state"].map(lambda state: RunState(state).ended), "id"]:
+                visit.workspace.open_run(str(run)).stop()
 
     def page(self, place: str) -> str:
         """The address of a page, such as "new/images"."""
@@ -178,5 +198,5 @@ def shot(page: Page, name: str, docs: str = "") -> None:
 @pytest.fixture(scope="session")
 def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """The real app, one for all tests that need no workspace of their own."""
-    with serving(tmp_path_factory.mktemp("app")) as app:
+    with serving(tmp_path_factory.mktemp("app"), environment={"LEPTON_NICE": "5"}) as app:
         yield app

@@ -15,7 +15,18 @@ import nbformat
 from playwright.sync_api import Locator, Page
 
 from tests.browser.app import ARTEFACTS, DOCS
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
+
+LEFT = """
+import gc, os, sys
+from ipywidgets import Widget
+from lepton_lab.training.run import active_runs
+for run in active_runs():
+    run.stop()
+Widget.close_all()
+get_ipython().run_line_magic("reset", "-f")
+"""
+"""Ends what the cells before have left in a kernel."""
 
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget;
@@ -63,6 +74,30 @@ class Notebook:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         found.theme(dark)
         return found
+
+    def clear(self) -> None:
+        """Takes all cells away, and ends what they have left in the kernel."""
+        self._put("")
+        assert self.execute(LEFT) == ""
+
+    def fill(self, *cells: str, height: int = 1000) -> Notebook:
+        """Puts these cells in the place of all others and runs nothing; returns itself."""
+        self.theme(dark=False)
+        self.page.set_viewport_size({"width": 1280, "height": height})
+        self._put(*cells)
+        self.errors.clear()
+        return self
+
+    def _put(self, *cells: str) -> None:
+        self.page.evaluate(
+            """cells => {
+                const model = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+                const old = model.cells.length, metadata = { trusted: true };
+                model.insertCells(old, cells.map(source => ({ cell_type: 'code', source, metadata })));
+                model.deleteCellRange(0, old);
+            }""",
+            list(cells),
+        )
 
     def open(self) -> None:
         """Opens the notebook and waits until its kernel can take cells."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from lepton_lab import Linear, NetworkSpec, load_dataset
-from lepton_lab.app.visit import Visit
-from lepton_lab.workspace import Workspace
-from tests.browser.app import RunningApp, serving, shot
+from tests.browser.app import RunningApp, shot
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("patience")]
 
@@ -23,23 +19,12 @@ SURE = """() => {
 """Whether the network is sure of a quarter of the plane: an untrained one is of nothing."""
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """The real app with a project whose data are points of a plane."""
-    folder = tmp_path_factory.mktemp("app")
-    workspace = Workspace(folder / "workspace")
+def test_a_run_of_the_worker_is_seen_on_the_plane(page: Page, app_server: RunningApp, errors: list[str]) -> None:
     network = NetworkSpec([Linear(8, activation="tanh"), Linear(2)], input_shape=(2,), name="moon")
-    Visit(workspace).create(
-        "Moons", load_dataset("moons"), network=network, settings={"epochs": 100_000, "lr": 0.01, "batch_size": 64}
-    )
-    workspace.close()
-    with serving(folder) as running:
-        yield running
-
-
-def test_a_run_of_the_worker_is_seen_on_the_plane(page: Page, app: RunningApp, errors: list[str]) -> None:
-    table = Workspace(app.workspace).projects().set_index("name")
-    page.goto(app.page(f"p/{table.loc['Moons', 'id']}/train"))
+    settings = {"epochs": 100_000, "lr": 0.01, "batch_size": 64}
+    with app_server.visit() as visit:
+        project = visit.create("Moons", load_dataset("moons"), network=network, settings=settings)
+    page.goto(app_server.page(f"p/{project}/train"))
     page.get_by_role("button", name="Train", exact=True).first.click(timeout=90_000)
     page.get_by_label("Steps of this project").get_by_role("link", name="Inspect").click()
     heading = page.get_by_role("heading", name="What it says of every point (decision boundary)")
@@ -56,4 +41,8 @@ def test_a_run_of_the_worker_is_seen_on_the_plane(page: Page, app: RunningApp, e
     page.set_viewport_size({"width": 390, "height": 900})
     page.wait_for_function("() => document.documentElement.scrollWidth - innerWidth <= 1")
     shot(page, "app-inspect-plane-phone")
+    view.get_by_role("button", name="Shown: run", exact=False).click()
+    page.get_by_label("Steps of this project").get_by_role("link", name="Train").click()
+    page.get_by_role("button", name="Stop and keep best").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stopped")
     assert errors == []

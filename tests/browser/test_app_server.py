@@ -14,8 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from lepton_lab.app.kernels import pool_size
 from tests.app.test_server import until
-from tests.browser.app import RunningApp, serving
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.app import ARTEFACTS, RunningApp, serving
 
 pytestmark = pytest.mark.browser
 

@@ -7,8 +7,8 @@ import json
 import re
 import subprocess
 import sys
+import uuid
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -17,32 +17,22 @@ from nbclient import NotebookClient
 from playwright.sync_api import Page, expect
 
 from lepton_lab import load_dataset, load_model
-from lepton_lab.app.visit import Visit
-from lepton_lab.workspace import Workspace
-from tests.browser.app import RunningApp, serving, shot
+from tests.browser.app import RunningApp, shot
 
 pytestmark = pytest.mark.browser
 
 PATIENCE_MS = 120_000
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningApp, str, str]]:
-    """The app on a workspace with a trained project and one that was never trained, with their ids."""
-    folder = tmp_path_factory.mktemp("app")
-    workspace = Workspace(folder / "workspace")
-    visit = Visit(workspace)
-    fresh = visit.create("Untrained", load_dataset("wine"))
-    trained = visit.create("Flowers / 1", load_dataset("iris"))
-    visit.change_settings({"epochs": 3, "probes": None})
-    visit.work.start("thread").wait(120)
-    workspace.close()
-    with serving(folder) as running:
-        yield running, trained, fresh
-
-
-def test_every_file_comes_and_runs(page: Page, app: tuple[RunningApp, str, str], tmp_path: Path) -> None:
-    running, trained, fresh = app
+def test_every_file_comes_and_runs(page: Page, app_server: RunningApp, tmp_path: Path) -> None:
+    running = app_server
+    with running.visit() as visit:
+        fresh = visit.create("Untrained", load_dataset("wine"))
+        trained = visit.create(f"Flowers / {uuid.uuid4().hex[:4]}", load_dataset("iris"))
+        title = visit.title
+        slug = title.replace(" / ", "-")
+        visit.change_settings({"epochs": 3, "probes": None})
+        visit.work.start("thread").wait(120)
     page.set_default_timeout(PATIENCE_MS)
     page.goto(running.page(f"p/{trained}/take-away"))
 
@@ -54,29 +44,29 @@ def test_every_file_comes_and_runs(page: Page, app: tuple[RunningApp, str, str],
         return tmp_path / name
 
     samples = load_dataset("iris").test.tensors()[0][:3].numpy()
-    model = load_model(take("Trained model", "Flowers-1-model.zip"))
+    model = load_model(take("Trained model", f"{slug}-model.zip"))
     assert model.predict(samples).shape == (3, 3)
     with page.expect_download(timeout=PATIENCE_MS) as again:
-        page.get_by_role("link", name="Download Trained model: Flowers-1-model.zip").click()
-    assert Path(again.value.path()).read_bytes() == (tmp_path / "Flowers-1-model.zip").read_bytes()
+        page.get_by_role("link", name=f"Download Trained model: {slug}-model.zip").click()
+    assert Path(again.value.path()).read_bytes() == (tmp_path / f"{slug}-model.zip").read_bytes()
 
     row = {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
     expected = dict(zip(model.classes, model.predict([row])[0], strict=True))
     (tmp_path / "row.csv").write_text(",".join(row) + "\n" + ",".join(map(str, row.values())) + "\n")
     (tmp_path / "row.json").write_text(json.dumps(row))
-    said = runs(unzipped(take("Python program", "Flowers-1-python.zip")), "predict.py", tmp_path / "row.csv")
+    said = runs(unzipped(take("Python program", f"{slug}-python.zip")), "predict.py", tmp_path / "row.csv")
     shares = {name: float(share) / 100 for name, share in re.findall(r"(\w+) ([\d.]+)%", said)}
     assert shares == pytest.approx(expected, abs=1e-3)
-    said = runs(unzipped(take("For other programs", "Flowers-1-onnx.zip")), "example.py", tmp_path / "row.json")
+    said = runs(unzipped(take("For other programs", f"{slug}-onnx.zip")), "example.py", tmp_path / "row.json")
     assert ast.literal_eval(said) == pytest.approx(expected, abs=1e-4)
 
-    notebook = unzipped(take("Notebook", "Flowers-1-notebook.zip"))
+    notebook = unzipped(take("Notebook", f"{slug}-notebook.zip"))
     read = nbformat.read(notebook / "notebook.ipynb", as_version=4)
     NotebookClient(read, timeout=120, resources={"metadata": {"path": str(notebook)}}).execute()
     report = page.context.new_page()
-    report.goto(take("Report", "Flowers-1-report.html").as_uri())
-    expect(report.get_by_role("heading", name="Flowers / 1").first).to_be_visible()
-    everything = unzipped(take("Everything", "Flowers-1-everything.zip"))
+    report.goto(take("Report", f"{slug}-report.html").as_uri())
+    expect(report.get_by_role("heading", name=title).first).to_be_visible()
+    everything = unzipped(take("Everything", f"{slug}-everything.zip"))
     assert {p.name for p in everything.iterdir()} >= {"model", "python", "notebook", "onnx", "report.html", "README.md"}
     assert model.predict([row]).tolist() == load_model(everything / "model").predict([row]).tolist()
     shot(page, "app_take_away")

@@ -5,44 +5,28 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from lepton_lab import Linear, NetworkSpec, load_dataset
-from lepton_lab.app.visit import Visit
 from lepton_lab.training.trainer import Trainer
 from lepton_lab.workspace import Workspace
-from tests.browser.app import RunningApp, serving, shot
+from tests.browser.app import RunningApp, shot
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("patience")]
 
 WIDE = NetworkSpec([Linear(256, activation="relu"), Linear(256, activation="relu"), Linear(1)], input_shape=(10,))
 
 
-@pytest.fixture(scope="module")
-def projects() -> dict[str, str]:
-    """Their ids by title."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, projects: dict[str, str]) -> Iterator[RunningApp]:
-    """The real app on a workspace with a project to train, and one whose network has learned by heart."""
-    folder = tmp_path_factory.mktemp("app")
-    workspace = Workspace(folder / "workspace")
-    visit = Visit(workspace)
-    projects["Digits"] = visit.create("Digits", load_dataset("mnist-sample"), settings={"epochs": 500})
-    data = load_dataset("diabetes")
-    projects["By heart"] = visit.create("By heart", data, network=WIDE, settings={"epochs": 120, "lr": 0.003})
-    run = Trainer(WIDE, **{**visit.work.settings, "restore_best": True}).start(
-        data, name="first", recorder=workspace.recorder(project="By heart")
-    )
-    run.wait(120)
-    workspace.close()
-    with serving(folder) as running:
-        yield running
+def by_heart(app: RunningApp) -> str:
+    """A project whose network has learned by heart."""
+    with app.visit() as visit:
+        data = load_dataset("diabetes")
+        project = visit.create("By heart", data, network=WIDE, settings={"epochs": 120, "lr": 0.003})
+        trainer = Trainer(WIDE, **{**visit.work.settings, "restore_best": True})
+        trainer.start(data, name="first", recorder=visit.workspace.recorder(project=visit.title)).wait(120)
+    return project
 
 
 def open_project(page: Page, app: RunningApp, project: str) -> Locator:
@@ -62,9 +46,12 @@ def button(shown: Locator, name: str) -> Locator:
 
 
 def test_training_outlives_reload_second_browser_and_its_own_process(
-    page: Page, browser: Browser, app: RunningApp, projects: dict[str, str], errors: list[str]
+    page: Page, browser: Browser, app_server: RunningApp, errors: list[str]
 ) -> None:
-    shown = open_project(page, app, projects["Digits"])
+    with app_server.visit() as visit:
+        project = visit.create("Digits", load_dataset("mnist-sample"), settings={"epochs": 500})
+        title = visit.title
+    shown = open_project(page, app_server, project)
     expect(headline(shown)).to_have_text("Ready to train")
     button(shown, "Train").click()
     expect(headline(shown)).to_have_text("Learning well", timeout=120_000)
@@ -81,7 +68,7 @@ def test_training_outlives_reload_second_browser_and_its_own_process(
 
     context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
     other = context.new_page()
-    phone = open_project(other, app, projects["Digits"])
+    phone = open_project(other, app_server, project)
     expect(headline(phone)).to_have_text("Paused")
     button(phone, "Go on").click()
     expect(headline(phone)).to_have_text("Learning well")
@@ -90,8 +77,8 @@ def test_training_outlives_reload_second_browser_and_its_own_process(
     shot(other, "app-train-390")
     context.close()
 
-    workspace = Workspace(app.workspace)
-    run = workspace.open_run(str(workspace.runs("Digits").iloc[0]["id"]))
+    workspace = Workspace(app_server.workspace)
+    run = workspace.open_run(str(workspace.runs(title).iloc[0]["id"]))
     os.kill(run._row()["pid"], signal.SIGKILL)
     expect(headline(shown)).to_have_text("Interrupted: go on?")
     expect(shown.get_by_text("Nothing before the last good point is lost.")).to_be_visible()
@@ -104,10 +91,8 @@ def test_training_outlives_reload_second_browser_and_its_own_process(
     workspace.close()
 
 
-def test_a_fix_is_tried_beside_compared_and_kept(
-    page: Page, app: RunningApp, projects: dict[str, str], errors: list[str]
-) -> None:
-    shown = open_project(page, app, projects["By heart"])
+def test_a_fix_is_tried_beside_compared_and_kept(page: Page, app_server: RunningApp, errors: list[str]) -> None:
+    shown = open_project(page, app_server, by_heart(app_server))
     expect(headline(shown)).to_have_text("Finished")
     expect(shown.get_by_text("Misses the value by")).to_be_visible()
     shown.get_by_role("button", name=re.compile("^Try the fix: ")).click()
@@ -122,9 +107,11 @@ def test_a_fix_is_tried_beside_compared_and_kept(
 
 
 def test_settings_are_changed_in_the_fold_and_survive_a_reload(
-    page: Page, app: RunningApp, projects: dict[str, str], errors: list[str]
+    page: Page, app_server: RunningApp, errors: list[str]
 ) -> None:
-    shown = open_project(page, app, projects["By heart"])
+    with app_server.visit() as visit:
+        project = visit.create("Rounds", load_dataset("diabetes"))
+    shown = open_project(page, app_server, project)
     shown.get_by_text("More settings").click()
     rounds = shown.get_by_role("spinbutton", name="Rounds (epochs)")
     rounds.fill("7")

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 import lepton_lab as ll
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -71,8 +71,8 @@ def churn(lab: Lab) -> str:
     return name
 
 
-def test_findings_are_shown_and_remedied_and_undone(page: Page, lab: Lab, digits: str):
-    notebook = Notebook.create(page, lab, OPEN.format(load=f'load_images("{digits}", valid=0.2, seed=7)'), height=1300)
+def test_findings_are_shown_and_remedied_and_undone(desk: Notebook, digits: str):
+    page, notebook = desk.page, desk.fill(OPEN.format(load=f'load_images("{digits}", valid=0.2, seed=7)'), height=1300)
     notebook.run()
     view = page.get_by_label("Data explorer")
     expect(view.get_by_role("button", name="preview its augmentation").first).to_be_visible()
@@ -98,8 +98,8 @@ def test_findings_are_shown_and_remedied_and_undone(page: Page, lab: Lab, digits
     assert notebook.errors == []
 
 
-def test_augmentation_is_tried_while_the_slider_moves(page: Page, lab: Lab, digits: str):
-    notebook = Notebook.create(page, lab, OPEN.format(load=f'load_images("{digits}", valid=0.2, seed=7)'), height=1300)
+def test_augmentation_is_tried_while_the_slider_moves(desk: Notebook, digits: str):
+    page, notebook = desk.page, desk.fill(OPEN.format(load=f'load_images("{digits}", valid=0.2, seed=7)'), height=1300)
     notebook.run()
     view = page.get_by_label("Data explorer")
     pane = view.get_by_role("region", name="Augmentation")
@@ -131,8 +131,8 @@ def test_augmentation_is_tried_while_the_slider_moves(page: Page, lab: Lab, digi
     assert notebook.errors == []
 
 
-def test_a_messy_table_is_cleaned_in_the_page(page: Page, lab: Lab, churn: str):
-    notebook = Notebook.create(page, lab, OPEN.format(load=f'load_table("{churn}", target="churned")'), height=1200)
+def test_a_messy_table_is_cleaned_in_the_page(desk: Notebook, churn: str):
+    page, notebook = desk.page, desk.fill(OPEN.format(load=f'load_table("{churn}", target="churned")'), height=1200)
     notebook.run()
     view = page.get_by_label("Data explorer")
     expect(view.get_by_role("img", name="Histogram of age")).to_be_visible()
@@ -156,13 +156,13 @@ def test_a_messy_table_is_cleaned_in_the_page(page: Page, lab: Lab, churn: str):
     assert notebook.errors == []
 
 
-def test_it_looks_right(page: Page, lab: Lab, digits: str, churn: str):
+def test_it_looks_right(desk: Notebook, digits: str, churn: str):
     cells = [
         OPEN.format(load=f'load_images("{digits}", valid=0.2, seed=7)'),
         OPEN.format(load=f'load_table("{churn}", target="churned")'),
     ]
     for name, cell in zip(("images", "table"), cells, strict=True):
-        notebook = Notebook.create(page, lab, cell, height=1400)
+        page, notebook = desk.page, desk.fill(cell, height=1400)
         notebook.run()
         view = page.get_by_label("Data explorer")
         expect(view.get_by_text("Checked, nothing found")).to_be_visible()

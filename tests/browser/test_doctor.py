@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -24,8 +23,8 @@ view
 """
 
 
-def test_a_vanishing_gradient_is_named_and_healed(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, SICK, height=1400)
+def test_a_vanishing_gradient_is_named_and_healed(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(SICK, height=1400)
     notebook.run()
     view = page.get_by_role("region", name="What the doctor says")
     finding = view.get_by_role("listitem").filter(has_text="vanishing gradient").first

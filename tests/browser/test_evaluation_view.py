@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import ARTEFACTS, Lab
+from tests.browser.app import ARTEFACTS
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -36,8 +36,8 @@ EvaluationView(run)
 
 
 @pytest.fixture
-def digits(page: Page, lab: Lab) -> Notebook:
-    notebook = Notebook.create(page, lab, TRAIN, height=1500)
+def digits(desk: Notebook) -> Notebook:
+    page, notebook = desk.page, desk.fill(TRAIN, height=1500)
     notebook.run()
     expect(page.get_by_role("table", name="Confusion matrix")).to_be_visible(timeout=60_000)
     return notebook
@@ -133,8 +133,8 @@ def test_the_test_set_is_looked_at_only_when_asked(digits: Notebook) -> None:
     expect(page.get_by_text("The test set was looked at once")).to_be_visible(timeout=30_000)
 
 
-def test_looks(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, TRAIN, height=1700)
+def test_looks(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(TRAIN, height=1700)
     notebook.run()
     view = page.get_by_role("region", name="Evaluation of digits")
     expect(view.get_by_role("button", name="Sample").first).to_be_visible(timeout=60_000)
@@ -149,8 +149,8 @@ def test_looks(page: Page, lab: Lab) -> None:
     assert notebook.errors == []
 
 
-def test_a_regression_shows_its_residuals(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, REGRESSION, height=1500)
+def test_a_regression_shows_its_residuals(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(REGRESSION, height=1500)
     notebook.run()
     view = page.get_by_role("region", name="Evaluation of plane")
     expect(view.get_by_role("img", name="Predicted against true")).to_be_visible(timeout=60_000)
@@ -187,8 +187,8 @@ second = ll.EvaluationView(ll.Trainer(net, lr=0.05, compile=False).fit(table, 4,
 """
 
 
-def test_texts_and_rows_of_tables_can_be_looked_at(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, KINDS, "first", "second", height=2600)
+def test_texts_and_rows_of_tables_can_be_looked_at(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(KINDS, "first", "second", height=2600)
     notebook.run()
     for name, kind in (("moods", "text"), ("payers", "row")):
         view = page.get_by_role("region", name=f"Evaluation of {name}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -45,9 +44,10 @@ def pixels(part: Locator) -> list[int]:
     return found
 
 
-def test_vanishing_gradients_are_seen_at_a_glance(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(
-        page, lab, SIGMOIDS, "monitor = ll.GradientMonitor(sick, against=sound)\nmonitor", height=1500
+def test_vanishing_gradients_are_seen_at_a_glance(desk: Notebook) -> None:
+    page, notebook = (
+        desk.page,
+        desk.fill(SIGMOIDS, "monitor = ll.GradientMonitor(sick, against=sound)\nmonitor", height=1500),
     )
     notebook.run(180)
     monitor = page.get_by_label("Gradient monitor")
@@ -82,8 +82,8 @@ def test_vanishing_gradients_are_seen_at_a_glance(page: Page, lab: Lab) -> None:
     assert notebook.errors == []
 
 
-def test_the_maps_of_a_pinned_digit_change_between_two_epochs(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, MAPS, "viewer = ll.FeatureMapViewer(run)\nviewer", height=1200)
+def test_the_maps_of_a_pinned_digit_change_between_two_epochs(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(MAPS, "viewer = ll.FeatureMapViewer(run)\nviewer", height=1200)
     notebook.run(120)
     viewer = page.get_by_label("Feature map viewer")
     viewer.get_by_role("button", name="Pin from data").click(timeout=30_000)
@@ -127,8 +127,8 @@ def test_the_maps_of_a_pinned_digit_change_between_two_epochs(page: Page, lab: L
     assert notebook.errors == []
 
 
-def test_a_digit_is_drawn(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, MAPS, "viewer = ll.FeatureMapViewer(run)\nviewer")
+def test_a_digit_is_drawn(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(MAPS, "viewer = ll.FeatureMapViewer(run)\nviewer")
     notebook.run(120)
     viewer = page.get_by_label("Feature map viewer")
     viewer.get_by_role("button", name="Draw one").click(timeout=30_000)
@@ -147,8 +147,8 @@ def test_a_digit_is_drawn(page: Page, lab: Lab) -> None:
     assert notebook.errors == []
 
 
-def test_points_are_drawn_and_the_boundary_follows(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, "import lepton_lab as ll\nplay = ll.Playground(data='')\nplay", height=1000)
+def test_points_are_drawn_and_the_boundary_follows(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill("import lepton_lab as ll\nplay = ll.Playground(data='')\nplay", height=1000)
     notebook.run(120)
     view = page.get_by_label("Playground", exact=True)
     train = view.get_by_role("button", name="Train", exact=True)
@@ -208,8 +208,8 @@ bench
 """
 
 
-def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, SPIRALS, height=1500)
+def test_the_workbench_shows_its_run_on_the_plane_and_tries_on_a_copy(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(SPIRALS, height=1500)
     notebook.run(120)
     tab = page.get_by_role("tabpanel", name="Inspect", exact=True)
     view = tab.get_by_label("Playground", exact=True)

@@ -10,8 +10,8 @@ import uuid
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import FULL_DATA, Lab
 from tests.browser.hands import Hand, Keyboard, Mouse
+from tests.browser.lab import FULL_DATA, Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 CELL = """import lepton_lab as ll
@@ -33,8 +32,13 @@ PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
 
 
 @pytest.fixture
-def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Notebook:
-    found = Notebook.create(page, lab, CELL.format(data="mnist-sample"))
+def page(desk: Notebook) -> Page:
+    return desk.page
+
+
+@pytest.fixture
+def notebook(page: Page, desk: Notebook) -> Notebook:
+    found = desk.fill(CELL.format(data="mnist-sample"))
     found.run()
     expect(page.get_by_label("Add Conv2d", exact=True)).to_be_visible(timeout=20_000)
     return found

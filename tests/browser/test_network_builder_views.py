@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -34,8 +33,13 @@ SOURCE = """class Net(nn.Module):
 
 
 @pytest.fixture
-def book(page: Page, lab: Lab, patience: None) -> Notebook:
-    notebook = Notebook.create(page, lab, MAKE)
+def page(desk: Notebook) -> Page:
+    return desk.page
+
+
+@pytest.fixture
+def book(page: Page, desk: Notebook, patience: None) -> Notebook:
+    notebook = desk.fill(MAKE)
     notebook.run()
     expect(card(page, "conv2d_1")).to_be_visible()
     return notebook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.browser.notebook import Notebook
 from tests.browser.test_survival import BUSY, run_cell
 

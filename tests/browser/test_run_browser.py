@@ -6,9 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -47,8 +46,8 @@ RunBrowser()
 
 
 @pytest.fixture
-def book(page: Page, lab: Lab) -> Notebook:
-    notebook = Notebook.create(page, lab, RUNS, height=1300)
+def book(desk: Notebook) -> Notebook:
+    page, notebook = desk.page, desk.fill(RUNS, height=1300)
     notebook.run()
     expect(page.get_by_text("4 runs", exact=True)).to_be_visible(timeout=60_000)
     return notebook
@@ -188,8 +187,8 @@ def test_a_live_run_appears_moves_is_stopped_and_goes_on(book: Notebook) -> None
     assert book.errors == []
 
 
-def test_ten_thousand_runs_scroll_sort_and_search(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, MANY, height=900)
+def test_ten_thousand_runs_scroll_sort_and_search(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(MANY, height=900)
     notebook.run()
     view = page.get_by_role("region", name="Runs", exact=True)
     expect(view.get_by_text("10,000 runs")).to_be_visible(timeout=60_000)
@@ -204,8 +203,8 @@ def test_ten_thousand_runs_scroll_sort_and_search(page: Page, lab: Lab) -> None:
     assert notebook.errors == []
 
 
-def test_looks(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, RUNS, height=1300)
+def test_looks(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(RUNS, height=1300)
     notebook.run()
     view = page.get_by_role("region", name="Runs", exact=True)
     expect(view.get_by_text("4 runs", exact=True)).to_be_visible(timeout=60_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from statistics import median
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from tests.browser.conftest import Lab
+from tests.browser.lab import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -25,6 +26,7 @@ trainer = ll.Trainer(network, optimizer="sgd", lr=0.02, clip_norm=5.0, compile=F
 """
 SHOW = "monitor = ll.TrainingMonitor(trainer, data, epochs={epochs})\nmonitor"
 ANSWER_MS = 150
+"""What a control may take on a machine that has nothing else to do."""
 
 CLICKED = """async ([label, wanted]) => {
     const button = [...document.querySelectorAll('.monitor button')].find(b => b.getAttribute('aria-label') === label);
@@ -67,12 +69,19 @@ ANSWERS = """(() => {
 """Keeps for every order how many milliseconds after it was sent its answer came."""
 
 
-def start(page: Page, lab: Lab, epochs: int = 4000, dark: bool = False) -> Notebook:
-    """A notebook with a monitor of something that can be trained."""
-    notebook = Notebook.create(page, lab, MAKE, SHOW.format(epochs=epochs), dark=dark)
+def start(page: Page, lab: Lab) -> Notebook:
+    """A notebook of its own with a monitor of something that can be trained."""
+    notebook = Notebook.create(page, lab, MAKE, SHOW.format(epochs=4000))
     notebook.run()
     expect(button(page, "Train")).to_be_enabled(timeout=30_000)
     return notebook
+
+
+def fill(desk: Notebook, epochs: int = 4000) -> tuple[Page, Notebook]:
+    """The same in the shared notebook."""
+    desk.fill(MAKE, SHOW.format(epochs=epochs)).run()
+    expect(button(desk.page, "Train")).to_be_enabled(timeout=30_000)
+    return desk.page, desk
 
 
 def button(page: Page, name: str) -> Locator:
@@ -93,8 +102,18 @@ def click(page: Page, label: str, wanted: str) -> float:
     return float(page.evaluate(CLICKED, [label, wanted]))
 
 
-def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab) -> None:
-    notebook = start(page, lab)
+def patience_ms(notebook: Notebook) -> float:
+    """What a control may take: where other processes slow down everything, a multiple of what a trivial cell takes."""
+    trivial: list[float] = []
+    for _ in range(7):
+        began = time.perf_counter()
+        notebook.execute("pass")
+        trivial.append(1000 * (time.perf_counter() - began))
+    return max(ANSWER_MS, 3 * median(trivial))
+
+
+def test_a_run_is_trained_and_steered_while_the_net_trains(desk: Notebook) -> None:
+    page, notebook = fill(desk)
     button(page, "Train").click()
     expect(page.locator(".monitor canvas").first).to_be_visible(timeout=20_000)
     reaches(page, "running")
@@ -105,6 +124,7 @@ def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab)
             ("Resume", '[data-state="running"]'),
         ):
             times.setdefault(label, []).append(click(page, label, f".monitor {wanted}"))
+    limits = [patience_ms(notebook)]
     name = page.locator(".monitor h2").first.inner_text()
     for _ in range(4):
         for label, other in (
@@ -128,10 +148,11 @@ def test_a_run_is_trained_and_steered_while_the_net_trains(page: Page, lab: Lab)
     button(page, "Step").click()
     expect(page.locator(".monitor .steps").first).to_contain_text(f"step {before + 1:,} of")
     click(page, "Resume", '.monitor [data-state="running"]')
+    limits.append(patience_ms(notebook))
     click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
     reaches(page, "stopped")
     for label, found in times.items():
-        assert median(found) <= ANSWER_MS, f"{label}: {found} ms"
+        assert median(found) <= max(limits), f"{label}: {found} ms"
     assert notebook.violations() == []
     assert notebook.execute("print(monitor.last_error)").strip() == "None"
     assert notebook.errors == []
@@ -161,7 +182,7 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
         button(page, "Resume").click()
         reaches(page, "running")
     notebook.execute("origin = monitor.run")
-    shown: list[float] = []
+    limits, shown = [patience_ms(notebook)], []
     for name in ("left", "middle", "right"):
         button(page, "Fork").click()
         page.get_by_role("dialog").get_by_label("Name").fill(name)
@@ -172,16 +193,17 @@ def test_every_control_is_answered_at_once_while_nets_train(page: Page, lab: Lab
         click(page, "Stop and keep best", '.monitor [data-state="stopped"]')
         notebook.execute("monitor.watch(origin)")
         reaches(page, "running")
+        limits.append(patience_ms(notebook))
     found = page.evaluate("() => window.answers")
     for op in ("pause", "go_on", "step", "set", "describe", "stop", "fork"):
-        assert median(found[op]) <= ANSWER_MS, f"{op}: {found[op]} ms"
-    assert median(shown) <= ANSWER_MS, f"a fork on its way: {shown} ms"
+        assert median(found[op]) <= max(limits), f"{op}: {found[op]} ms"
+    assert median(shown) <= max(limits), f"a fork on its way: {shown} ms"
     notebook.execute("from lepton_lab.training.run import active_runs\n[run.stop() for run in active_runs()]")
     assert notebook.errors == []
 
 
-def test_a_fork_is_drawn_beside_its_origin_in_both_themes(page: Page, lab: Lab) -> None:
-    notebook = start(page, lab, epochs=12)
+def test_a_fork_is_drawn_beside_its_origin_in_both_themes(desk: Notebook) -> None:
+    page, notebook = fill(desk, epochs=12)
     button(page, "Train").click()
     reaches(page, "finished")
     button(page, "Note").click()
@@ -287,8 +309,8 @@ def test_a_run_that_died_with_the_kernel_is_resumed(page: Page, lab: Lab) -> Non
     assert book.errors == []
 
 
-def test_a_rate_is_found_and_taken_by_click(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, MAKE, "finder = ll.LRFinderView(trainer, data)\nfinder")
+def test_a_rate_is_found_and_taken_by_click(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(MAKE, "finder = ll.LRFinderView(trainer, data)\nfinder")
     notebook.run()
     page.get_by_role("button", name="Search", exact=True).click()
     use = page.get_by_role("button", name=re.compile("^Use "))

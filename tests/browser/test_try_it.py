@@ -8,7 +8,6 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -73,8 +72,8 @@ def bars(view: Locator) -> list[str]:
     return view.get_by_label("Probability of each class").locator("li .v").all_inner_texts()
 
 
-def test_a_digit_is_drawn_and_the_answer_changes_while_it_trains(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, WORKER, "ll.TryIt(run, data)", height=900)
+def test_a_digit_is_drawn_and_the_answer_changes_while_it_trains(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(WORKER, "ll.TryIt(run, data)", height=900)
     notebook.run()
     view = page.get_by_label("Try it", exact=True)
     pad = view.get_by_role("application")
@@ -174,8 +173,8 @@ def photo() -> bytes:
     return out.getvalue()
 
 
-def test_a_row_is_typed_and_a_table_answered(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, TABLE, "ll.TryIt(run)", height=900)
+def test_a_row_is_typed_and_a_table_answered(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill(TABLE, "ll.TryIt(run)", height=900)
     notebook.run()
     view = page.get_by_label("Try it", exact=True)
     length = view.get_by_label("petal length (cm) 1 to 6.9")

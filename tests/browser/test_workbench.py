@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Lab
 from tests.browser.notebook import Notebook
 
 pytestmark = pytest.mark.browser
@@ -21,8 +20,8 @@ def panel(page: Page, name: str) -> Locator:
     return page.locator(".ll-wb").first.get_by_role("tabpanel", name=name, exact=True)
 
 
-def test_an_empty_workbench_says_in_every_tab_what_comes_and_shows_it_when_it_is_there(page: Page, lab: Lab) -> None:
-    notebook = Notebook.create(page, lab, 'import lepton_lab as ll\nbench = ll.Workbench("empty")\nbench')
+def test_an_empty_workbench_says_in_every_tab_what_comes_and_shows_it_when_it_is_there(desk: Notebook) -> None:
+    page, notebook = desk.page, desk.fill('import lepton_lab as ll\nbench = ll.Workbench("empty")\nbench')
     notebook.run()
     for label, sign in {
         "Network": "No layers yet",
@@ -53,13 +52,13 @@ def test_an_empty_workbench_says_in_every_tab_what_comes_and_shows_it_when_it_is
     assert notebook.errors == []
 
 
-def test_every_tab_is_legible_and_usable(page: Page, lab: Lab) -> None:
+def test_every_tab_is_legible_and_usable(desk: Notebook) -> None:
     make = (
         "import lepton_lab as ll\n"
         'bench = ll.Workbench("looks", ll.load_dataset("mnist-sample"))\n'
         "run = bench.train(epochs=2, batch_size=64)\nrun.wait(120)\nbench"
     )
-    notebook = Notebook.create(page, lab, make, height=1300)
+    page, notebook = desk.page, desk.fill(make, height=1300)
     notebook.run()
     bench = page.get_by_label("Lepton Lab workbench, project looks")
     signs = {
