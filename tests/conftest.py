@@ -12,6 +12,61 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread that spins while it waits ta
 
 ROOT = Path(__file__).resolve().parents[1]
 
+LONGEST_FIRST = (
+    "notebooks/test_notebooks.py",
+    "workspace",
+    "programs/test_programs.py",
+    "app/test_server.py",
+    "export/test_python.py",
+    "export/test_notebook.py",
+    "probes/test_compiled.py",
+    "house/test_plugins.py",
+    "export/test_onnx.py",
+    "widgets/test_memory.py",
+    "training/test_compiled.py",
+    "network/test_from_module_vision.py",
+    "probes/test_on_demand.py",
+    "app/test_server_runs.py",
+    "doctor/test_diagnose.py",
+)
+"""Files and folders that take long: begun late, one would keep a test process at work when the others have ended."""
+
+TOGETHER = {"workspace"}
+"""Folders whose files stay in one test process; the processes that these tests start are forked from one beside it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with what takes longest."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(_part(item.nodeid), len(order)))
+
+
+def _part(nodeid: str) -> str:
+    """The file or folder of a test that one test process runs, as seen from here."""
+    file = nodeid.split("::")[0].removeprefix("tests/")
+    return folder if (folder := file.split("/")[0]) in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """`--dist loadfile` as it is, but with folders that stay together, and in the order above."""
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _part(nodeid)
+
+    config.option.loadscopereorder = False  # it would begin with the files of the most tests
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are CPUs, since many tests wait: for kernels, servers and workers."""
+    return len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) + 1
+
 
 def _beside(name: str) -> Path:
     return ROOT.parent / "shared" / name
@@ -37,7 +92,7 @@ def shared_programs() -> Path:
 
 @pytest.fixture(scope="session")
 def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Names of folders, one a test; none is made, since few tests write (`mktemp` looks at all earlier ones each time)."""
+    """Names of folders, one a test; none is made, since few write (`mktemp` looks at all earlier ones each time)."""
     folder = tmp_path_factory.mktemp("homes")
     return (folder / str(number) for number in count())
 
