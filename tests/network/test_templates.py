@@ -55,7 +55,7 @@ def test_words_of_the_data_are_known_to_every_text_network():
 
 @pytest.mark.parametrize(("shape", "dtype", "form"), FORMS)
 def test_a_network_for_values_begins_in_their_unit(shape, dtype, form):
-    x = torch.randint(0, 50, (64, *shape)) if dtype == "int64" else torch.randn(64, *shape)
+    x = torch.randint(0, 50, (16, *shape)) if dtype == "int64" else torch.randn(16, *shape)
     for template in templates(shape, 1, dtype, vocabulary=50, unit=(200_000.0, 5_000.0)):
         for size in template.makers:
             network = template.make(size)

@@ -18,16 +18,16 @@ from lepton_lab.training.run import Run
 from lepton_lab.training.status import RunState
 from lepton_lab.widgets._base import Widget
 
-ROUNDS = 100
-MOST_KB = 6_000  # in a round of 100; one bundle kept with each widget would be 13,000, one sample set far more
+ROUNDS = 50
+MOST_KB = 6_000  # in a round of 50; one bundle kept with each widget would be 13,000, one sample set far more
 
 LENET = [ll.Conv2d(6, 5), ll.ReLU(), ll.MaxPool2d(2), ll.Flatten(), ll.Linear(10)]
 
 
 @pytest.fixture(autouse=True)
 def _no_front_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    # a text of its own for each widget, as long as a real module is: one that stays is seen in the memory
-    monkeypatch.setattr("lepton_lab.widgets._base.bundle", lambda name: f"// {name}\n" + 130_000 * "x")
+    # a text of its own for each widget, twice as long as a real module is: one that stays is seen in the memory
+    monkeypatch.setattr("lepton_lab.widgets._base.bundle", lambda name: f"// {name}\n" + 260_000 * "x")
 
 
 @pytest.fixture(scope="module")
