@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lepton_lab import LambdaCallback, TrainingError
-from lepton_lab.training import Trainer
+from lepton_lab.training import Slots, Trainer
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have a priority of their own on Linux only")
@@ -19,7 +19,7 @@ def test_trainings_give_way_where_that_is_asked_for(monkeypatch, blobs, mlp):
             seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
         callback = LambdaCallback(on_train_batch_end=look)
-        Trainer(mlp(), callbacks=[callback]).fit(blobs, 1, verbose=0)
+        Trainer(mlp(), callbacks=[callback]).fit(blobs, 1, verbose=0, slots=Slots(1))
         assert len(set(seen)) == 1
         return seen[0]
 
@@ -33,4 +33,4 @@ def test_trainings_give_way_where_that_is_asked_for(monkeypatch, blobs, mlp):
 def test_a_priority_that_is_none_is_refused(monkeypatch, blobs, mlp):
     monkeypatch.setenv("LEPTON_NICE", "low")
     with pytest.raises(TrainingError, match=r"LEPTON_NICE.*'low'"):
-        Trainer(mlp()).fit(blobs, 1, verbose=0)
+        Trainer(mlp()).fit(blobs, 1, verbose=0, slots=Slots(1))
