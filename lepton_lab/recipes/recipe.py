@@ -10,15 +10,16 @@ from typing import Any
 
 from lepton_lab.data import DataBundle, load_source
 from lepton_lab.data.augmentation import read_augmentation
-from lepton_lab.errors import TrainingError
+from lepton_lab.errors import TrainingError, UnknownNameError
 from lepton_lab.network import NetworkSpec
 from lepton_lab.training import Run, Trainer, TrainSettings
+from lepton_lab.training.views import VIEWS
 
 __all__ = ["Recipe"]
 
 SCHEMA_VERSION = 1
 
-_FIELDS = ("name", "summary", "network", "data", "augmentation", "settings", "accuracy", "measured")
+_FIELDS = ("name", "summary", "network", "data", "augmentation", "settings", "views", "accuracy", "measured")
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Recipe:
         data: What `load_source` loads: `{"loader", "args"}`.
         augmentation: Random changes to the training images; see `lepton_lab.data.augmentation`.
         settings: The `TrainSettings` that differ from the usual ones, epochs and batch size among them.
+        views: Views of each image over which its evaluation averages, as in `Run.evaluate`; None for none.
         accuracy: Share of the test set that it gets right; None where nobody has measured it.
         measured: How that was measured.
 
     Example:
-        >>> run = recipe("mnist-mlp").fit(seed=3)  # doctest: +SKIP
-        >>> run.evaluate(split="test")  # doctest: +SKIP
+        >>> known = recipe("cifar10-resnet")
+        >>> known.fit(seed=3).evaluate(views=known.views)  # doctest: +SKIP
     """
 
     name: str
@@ -46,10 +48,13 @@ class Recipe:
     data: Mapping[str, Any]
     augmentation: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    views: str | None = None
     accuracy: float | None = None
     measured: str = ""
 
     def __post_init__(self) -> None:
+        if self.views is not None and self.views not in VIEWS:
+            raise UnknownNameError("views", self.views, VIEWS)
         object.__setattr__(self, "augmentation", tuple(read_augmentation(self.augmentation)))
         self.trainer()
 

@@ -12,6 +12,7 @@ from lepton_lab.errors import DataError
 from lepton_lab.training.losses import final_activation
 from lepton_lab.training.setup import autocast_type, evaluating, make_head, wants_channels_last
 from lepton_lab.training.validate import measure
+from lepton_lab.training.views import averaged
 
 if TYPE_CHECKING:
     from lepton_lab.data import DataBundle
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_run", "outcome", "predict", "predict_run"]
 
 
-def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, float]:
+def evaluate_run(run: Run, data: DataBundle | None, split: str, views: str | None = None) -> dict[str, float]:
     """See `Run.evaluate`."""
     plan = run._needs_plan()
     data = data or plan.data
@@ -28,15 +29,16 @@ def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, flo
         raise DataError(
             f"{data.name!r} has no {split} split", expected="one of " + ", ".join(data.splits), do="Name another split"
         )
-    if split == "test":
-        run.count_test_look()
     module = run.module
     device = _device_of(module)
     head = make_head(module, data, plan.settings, plan.loss, device)
+    forward = averaged(head.forward, views)
+    if split == "test":
+        run.count_test_look()
     x, _ = next(data.splits[split].batches(1, device=device))
     _, channels_last = wants_channels_last(plan.settings.channels_last, module, x)
     found = measure(
-        module, head.forward, head.loss, data.splits[split], plan.metrics, head.about,
+        module, forward, head.loss, data.splits[split], plan.metrics, head.about,
         batch_size=plan.settings.batch_size, autocast=autocast_type(plan.settings.precision, device),
         channels_last=channels_last,
     )  # fmt: skip
@@ -44,12 +46,12 @@ def evaluate_run(run: Run, data: DataBundle | None, split: str) -> dict[str, flo
     return found
 
 
-def predict_run(run: Run, x: Any, batch_size: int) -> Tensor:
+def predict_run(run: Run, x: Any, batch_size: int, views: str | None = None) -> Tensor:
     """See `Run.predict`."""
     plan = run._needs_plan()
     if not isinstance(x, Tensor):
         x = plan.data.preprocessing(np.asarray(x) if isinstance(x, list) else x)
-    output = predict(run.module, x, batch_size)
+    output = predict(run.module, x, batch_size, views)
     return output if plan.loss is not None else outcome(output, run.module, str(plan.data.task))
 
 
@@ -62,11 +64,11 @@ def outcome(output: Tensor, module: nn.Module, task: str) -> Tensor:
     return output.softmax(1)
 
 
-def predict(module: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
+def predict(module: nn.Module, x: Tensor, batch_size: int = 256, views: str | None = None) -> Tensor:
     """What a module puts out for prepared samples, in evaluation mode, on the CPU."""
-    device = _device_of(module)
+    device, forward = _device_of(module), averaged(module, views)
     with evaluating(module), torch.inference_mode():
-        parts = [module(part.to(device)).float().cpu() for part in torch.split(x, batch_size)]
+        parts = [forward(part.to(device)).float().cpu() for part in torch.split(x, batch_size)]
     return torch.cat(parts).clone() if parts else torch.empty(0)
 
 

@@ -208,23 +208,34 @@ class Run:
 
         return fork_run(self, at, name, changes)
 
-    def evaluate(self, data: DataBundle | None = None, split: str = "test") -> dict[str, float]:
+    def evaluate(
+        self, data: DataBundle | None = None, split: str = "test", *, views: str | None = None
+    ) -> dict[str, float]:
         """Loss and metrics on a split, by default on the test set of the run's data.
+
+        Args:
+            data: Other data than the run's.
+            split: "test", "valid" or "train".
+            views: "mirror" or "mirror+shift" averages the outputs over views of each image (`training.views`).
 
         Side effects: a look at the test set is counted in `test_looks`.
 
         Raises:
-            DataError: The data has no such split.
+            DataError: The data has no such split, or no images where views are asked for.
+            UnknownNameError: There are no such views.
         """
         from lepton_lab.training.evaluate import evaluate_run
 
-        return evaluate_run(self, data, split)
+        return evaluate_run(self, data, split, views)
 
-    def predict(self, x: Any, batch_size: int = 256) -> Tensor:
-        """Outputs for prepared or raw samples: probabilities for a classification, values for a regression."""
+    def predict(self, x: Any, batch_size: int = 256, *, views: str | None = None) -> Tensor:
+        """Outputs for prepared or raw samples: probabilities for a classification, values for a regression.
+
+        For `views` and its errors see `evaluate`.
+        """
         from lepton_lab.training.evaluate import predict_run
 
-        return predict_run(self, x, batch_size)
+        return predict_run(self, x, batch_size, views)
 
     def plot(self) -> Any:
         """The curves of loss and metrics as a matplotlib `Figure`."""

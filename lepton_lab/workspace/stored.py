@@ -245,8 +245,10 @@ class StoredRun:
 
         return fork_stored(self.workspace, self.id, at, name, changes, data)
 
-    def evaluate(self, data: DataBundle | None = None, split: str = "test") -> dict[str, float]:
-        """Loss and metrics on a split, by default on the test set of the run's data, with its checkpoint's weights.
+    def evaluate(
+        self, data: DataBundle | None = None, split: str = "test", *, views: str | None = None
+    ) -> dict[str, float]:
+        """As `Run.evaluate`, with its checkpoint's weights.
 
         Side effects: a look at the test set is noted in the record of a run that has ended.
 
@@ -254,14 +256,14 @@ class StoredRun:
             CheckpointError: There are no weights yet.
             DataError: The data has no such split, or cannot be loaded again.
         """
-        found = self.revived(data).evaluate(data, split)
+        found = self.revived(data).evaluate(data, split, views=views)
         if split == "test" and self.state.ended:
             self.count_test_look()
         return found
 
-    def predict(self, x: Any, batch_size: int = 256) -> Tensor:
-        """Outputs for prepared or raw samples: probabilities for a classification, values for a regression."""
-        return self.revived(None).predict(x, batch_size)
+    def predict(self, x: Any, batch_size: int = 256, *, views: str | None = None) -> Tensor:
+        """As `Run.predict`."""
+        return self.revived(None).predict(x, batch_size, views=views)
 
     def step(self, count: int = 1) -> None:
         """Lets a paused run train `count` batches."""

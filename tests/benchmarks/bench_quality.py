@@ -78,7 +78,7 @@ def _train(known: Recipe, data: DataBundle, seed: int) -> tuple[float, float]:
     start = time.perf_counter()
     done = known.fit(data, seed=seed, verbose=0, record=False)
     seconds = time.perf_counter() - start
-    share = done.evaluate(split="test")["accuracy"]
+    share = done.evaluate(split="test", views=known.views)["accuracy"]
     print(
         f"{known.name} seed {seed}: {100 * share:.2f} % in {seconds:.0f} s, load {os.getloadavg()[0]:.1f}", flush=True
     )
