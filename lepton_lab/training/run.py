@@ -291,9 +291,9 @@ class Run:
     def _main(self, body: Callable[[Run], None], recorder: recording.Recorder | None) -> None:
         final, message = RunState.STOPPED, "stopped while it waited for a slot"
         try:
-            give_way()
             if self._slots.enter(self.id, self._gave_up):
                 try:
+                    give_way()
                     body(self)
                     final, message = self.state, self.status.message
                 finally:

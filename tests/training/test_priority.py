@@ -19,7 +19,7 @@ def test_trainings_give_way_where_that_is_asked_for(monkeypatch, blobs, mlp):
             seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
         callback = LambdaCallback(on_train_batch_end=look)
-        Trainer(mlp(), callbacks=[callback]).fit(blobs, 1, verbose=0, slots=Slots(1))
+        Trainer(mlp(), callbacks=[callback]).fit(blobs, 1, verbose=0)
         assert len(set(seen)) == 1
         return seen[0]
 
@@ -30,7 +30,10 @@ def test_trainings_give_way_where_that_is_asked_for(monkeypatch, blobs, mlp):
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
-def test_a_priority_that_is_none_is_refused(monkeypatch, blobs, mlp):
+def test_a_priority_that_is_none_is_refused_and_the_next_training_is_not_kept_waiting(monkeypatch, blobs, mlp):
+    slots = Slots(1)
     monkeypatch.setenv("LEPTON_NICE", "low")
     with pytest.raises(TrainingError, match=r"LEPTON_NICE.*'low'"):
-        Trainer(mlp()).fit(blobs, 1, verbose=0, slots=Slots(1))
+        Trainer(mlp()).fit(blobs, 1, verbose=0, slots=slots)
+    monkeypatch.delenv("LEPTON_NICE")
+    assert Trainer(mlp()).start(blobs, 1, slots=slots).wait(60).state == "finished"
