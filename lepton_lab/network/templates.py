@@ -11,7 +11,7 @@ from lepton_lab.network import zoo
 from lepton_lab.network.layers import Scale
 from lepton_lab.network.spec import NetworkSpec
 
-__all__ = ["SIZES", "Template", "form_of", "suggested", "templates"]
+__all__ = ["SIZES", "Template", "for_samples", "form_of", "suggested", "templates"]
 
 SIZES = ("small", "medium", "large")
 """The sizes in which a template may come."""
@@ -38,6 +38,13 @@ class Template:
     def make(self, size: str = "medium") -> NetworkSpec:
         """The network of a size; the largest one where there are fewer sizes."""
         return self.makers.get(size, list(self.makers.values())[-1])()
+
+
+def for_samples(network: NetworkSpec, shape: Shape, dtype: str = "float32") -> NetworkSpec:
+    """The network with samples of this shape and type as its input; itself where it has them already."""
+    if network.input_shape == tuple(shape) and network.input_dtype == dtype:
+        return network
+    return network.changed(input_shape=tuple(shape), input_dtype=dtype)
 
 
 def form_of(sample_shape: Shape, dtype: str = "float32") -> str:

@@ -16,6 +16,7 @@ from lepton_lab.errors import LeptonError, SpecError
 from lepton_lab.network import LAYERS, LayerSpec, NetworkSpec, read_module
 from lepton_lab.network.diagram import diagram
 from lepton_lab.network.from_source import read_source
+from lepton_lab.network.templates import for_samples
 from lepton_lab.widgets._base import Reply, Widget, command
 from lepton_lab.widgets.network_builder_edits import Editor
 from lepton_lab.widgets.network_builder_palette import palette, templates
@@ -76,7 +77,7 @@ class NetworkBuilder(Widget):
         self._passing: Picture | None = None
         self._notes: tuple[str, ...] = ()
         network, self._notes = _network_of(thing)
-        self._editor = Editor(_for_data(network, data))
+        self._editor = Editor(_fitted(network, data))
         self._preview = Preview(self._pictured)
         super().__init__(**traits)
         self._refresh()
@@ -96,9 +97,7 @@ class NetworkBuilder(Widget):
         network, notes = _network_of(value)
         with self._lock:
             self._notes = notes
-            if network.input_shape is None:
-                network = _for_data(network, self._data)
-            self._editor.put(network)
+            self._editor.put(_fitted(network, self._data))
             self._refresh()
             self._fold()
 
@@ -111,7 +110,7 @@ class NetworkBuilder(Widget):
     def data(self, value: DataBundle | None) -> None:
         with self._lock:
             self._data, self._sample = value, 0
-            self._editor.put(_for_data(self._editor.network, value), self._editor.selection)
+            self._editor.put(_fitted(self._editor.network, value), self._editor.selection)
             self._refresh()
 
     @property
@@ -358,11 +357,6 @@ def _network_of(thing: Any) -> tuple[NetworkSpec, tuple[str, ...]]:
     )
 
 
-def _for_data(network: NetworkSpec, data: DataBundle | None) -> NetworkSpec:
+def _fitted(network: NetworkSpec, data: DataBundle | None) -> NetworkSpec:
     """The network with the data's samples as its input."""
-    if data is None:
-        return network
-    shape, dtype = tuple(data.sample_shape), data.sample_dtype
-    if network.input_shape == shape and network.input_dtype == dtype:
-        return network
-    return network.changed(input_shape=shape, input_dtype=dtype)
+    return network if data is None else for_samples(network, data.sample_shape, data.sample_dtype)

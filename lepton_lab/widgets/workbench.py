@@ -214,7 +214,7 @@ class Workbench(Widget):
             self._parts.tell_inspect()
         elif what == "network":
             self._work.use_network(value)
-            self._parts.tell_network(value)
+            self._parts.tell_network(self._work.network)
         else:
             self._work.use_run(value)
             self._parts.tell_run(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.data import DataBundle, load_dataset, load_source
 from lepton_lab.errors import TrainingError
 from lepton_lab.network import NetworkSpec
-from lepton_lab.network.templates import suggested
+from lepton_lab.network.templates import for_samples, suggested
 from lepton_lab.training.run import Run, active_runs
 from lepton_lab.training.settings import TrainSettings
 from lepton_lab.training.setup import describe_data
@@ -108,8 +108,8 @@ class WorkProject:
         self.project.about = {**(self.project.about or {}), "facts": facts}
         if self.network is None:
             self.use_network(first_network(data))
-        elif self.network.input_shape != tuple(data.sample_shape):
-            self.use_network(self.network.changed(input_shape=tuple(data.sample_shape)))
+        else:
+            self.use_network(self.network)
 
     def use_dataset(self, name: str) -> DataBundle:
         """Loads a data set by its name and takes it.
@@ -123,7 +123,9 @@ class WorkProject:
         return data
 
     def use_network(self, network: NetworkSpec | None) -> None:
-        """Takes another network."""
+        """Takes another network; the samples of the data, where there are data, become its input."""
+        if network is not None and self.data is not None:
+            network = for_samples(network, self.data.sample_shape, self.data.sample_dtype)
         self.network = network
         self.project.network = network.to_dict() if network is not None else None
 

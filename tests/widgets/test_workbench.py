@@ -119,6 +119,17 @@ def test_data_of_another_form_changes_the_input(wire, bench):
     assert widget.state["waiting"]  # convolutions take no table: said, and nothing is thrown away
 
 
+def test_a_network_of_another_form_takes_the_data_as_its_input(open_view, bench):
+    widget = bench("digits", load_dataset("mnist-sample"))
+    widget.network = NetworkSpec([Linear(out_features=4), Linear(out_features=10)], input_shape=(5,))
+    assert widget.network.input_shape == widget._work.network.input_shape == (1, 28, 28)
+    open_view(widget).ok("open_tab", tab="network")
+    assert widget.state["waiting"]  # said before Train is pressed
+    widget.network = NetworkSpec([Flatten(), Linear(out_features=10)], input_shape=(5,))
+    assert not widget.state["waiting"]
+    assert widget.train(epochs=1).wait(60).state == "finished"
+
+
 def test_settings_that_cannot_be_used_are_refused(open_view, bench):
     widget = bench("digits")
     view = open_view(widget)
