@@ -60,11 +60,12 @@ def test_steps_that_lepton_lab_compiles(fit, same, tmp_path, monkeypatch) -> Non
     monkeypatch.setattr(compile_job, "cache_dir", lambda: tmp_path)
     monkeypatch.setattr(turbo.LoadedSteps, "__call__", counted)
     data, plain, probed = data_for("mlp"), network(), network()
-    without = fit(plain, data, 6, compile=True)
+    keys = {"compile": True, "log_every": 8}  # now and then a step is eager, to the bit the same where readings are
+    without = fit(plain, data, 6, **keys)
     taken = len(calls)
-    run = fit(probed, data, 6, compile=True, probes=ALL)
+    run = fit(probed, data, 6, **keys, probes=ALL)
     assert len(list((tmp_path / "compiled").glob("*.so"))) == 1
-    assert min(taken, len(calls) - taken) > 10  # how many, also depends on how often a busy machine takes a reading
+    assert min(taken, len(calls) - taken) > 10
     assert same(plain, probed)
     assert run.history["loss"] == without.history["loss"]
     assert hooks_of(probed) == 0
