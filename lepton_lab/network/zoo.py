@@ -171,9 +171,10 @@ def resnet_quick(
 
 
 def resnet_swift(
-    input_shape: Shape = (3, 32, 32), classes: int = 10, *, widths: Sequence[int] = (64, 128, 256)
+    input_shape: Shape = (3, 32, 32), classes: int = 10, *, widths: Sequence[int] = (64, 128, 256), depth: int = 1
 ) -> NetworkSpec:
-    """For small photos and few epochs: whitened patches, then a pooled and a residual convolution for each of `widths`.
+    """For small photos and few epochs: whitened patches, then for each of `widths` a pooled convolution and `depth` in
+    a residual block.
 
     After Jordan 2024 (arXiv:2404.00498), with residual blocks in place of convolutions that begin as the identity.
     The first filters are fixed, so that nothing is learned where the maps are largest.
@@ -184,7 +185,7 @@ def resnet_swift(
             Conv2d(out_channels=channels, kernel_size=3, padding=1, bias=False),
             MaxPool2d(kernel_size=2),
             BatchNorm2d(activation="gelu"),
-            Residual(body=_convolution(channels, activation="gelu")),
+            Residual(body=[layer for _ in range(depth) for layer in _convolution(channels, activation="gelu")]),
         ]
     layers += [GlobalMaxPool2d(), Linear(out_features=classes, bias=False, name="head"), Scale(factor=1 / 9)]
     return NetworkSpec(layers, input_shape=input_shape, name="resnet_swift")

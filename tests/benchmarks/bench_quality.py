@@ -1,7 +1,7 @@
 """How well the recipes do on their test sets, and how long they train.
 
 Takes about a quarter of an hour on two quiet cores. Every run trains for all of its epochs on the whole training set
-and looks at the test set once, at its end. `LEPTON_QUALITY=mnist` or `cifar10` measures one of them only and keeps what
+and looks at the test set at its end only. `LEPTON_QUALITY=mnist` or `cifar10` measures one of them only and keeps what
 RESULTS.md says of the other; `LEPTON_SEEDS` sets the number of MNIST's seeds.
 """
 
@@ -52,10 +52,10 @@ def _mnist() -> list[dict]:
 def _several(known: Recipe, what: str, target: str) -> list[dict]:
     data = known.load()
     found = [_train(known, data, seed) for seed in range(SEEDS)]
-    shares = [100 * share for share, _ in found]
+    shares = [100 * share for share, _, _ in found]
     median = f"{statistics.median(shares):.2f}"
     spread = f"{min(shares):.2f} to {max(shares):.2f}"
-    seconds = statistics.median(seconds for _, seconds in found)
+    seconds = statistics.median(seconds for _, seconds, _ in found)
     return [
         {"what": f"{what}: median of {SEEDS} seeds", "value": median, "unit": "%", "target": target},
         {"what": f"{what}: lowest to highest", "value": spread, "unit": "%", "target": ""},
@@ -65,21 +65,24 @@ def _several(known: Recipe, what: str, target: str) -> list[dict]:
 
 def _cifar10() -> list[dict]:
     known = recipe("cifar10-resnet")
-    share, seconds = _train(known, known.load(), 0)
+    share, seconds, plain = _train(known, known.load(), 0)
     weights = sum(p.numel() for p in known.network.build(seed=0).parameters())
     what = f"CIFAR-10, {known.network.name} with {weights:,} weights, {known.train_settings.epochs} epochs"
     return [
         {"what": what, "value": f"{100 * share:.2f}", "unit": "%", "target": "≥ 89.03 %"},
+        {"what": "CIFAR-10, each image seen once", "value": f"{100 * plain:.2f}", "unit": "%", "target": ""},
         {"what": "CIFAR-10: time", "value": seconds / 60, "unit": "min", "target": 15.0},
     ]
 
 
-def _train(known: Recipe, data: DataBundle, seed: int) -> tuple[float, float]:
+def _train(known: Recipe, data: DataBundle, seed: int) -> tuple[float, float, float]:
+    """Accuracy on the test set, seconds of training, accuracy without averaging over views."""
     start = time.perf_counter()
     done = known.fit(data, seed=seed, verbose=0, record=False)
     seconds = time.perf_counter() - start
-    share = done.evaluate(split="test", views=known.views)["accuracy"]
+    plain = done.evaluate(split="test")["accuracy"]
+    share = done.evaluate(split="test", views=known.views)["accuracy"] if known.views else plain
     print(
         f"{known.name} seed {seed}: {100 * share:.2f} % in {seconds:.0f} s, load {os.getloadavg()[0]:.1f}", flush=True
     )
-    return share, seconds
+    return share, seconds, plain

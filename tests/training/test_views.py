@@ -78,3 +78,11 @@ def test_a_stored_run_takes_views_too():
     stored, x = StoredRun(current_workspace(), live.id), torch.rand(3, 1, 28, 28)
     assert torch.allclose(stored.predict(x, views="mirror"), live.predict(x, views="mirror"), atol=1e-6)
     assert stored.evaluate(views="mirror") == pytest.approx(live.evaluate(views="mirror"), abs=1e-5)
+
+
+def test_a_recipe_names_views_that_exist_and_keeps_them():
+    known = ll.recipe("cifar10-resnet")
+    assert known.views in VIEWS
+    assert type(known).from_json(known.to_json()).views == known.views
+    with pytest.raises(ll.UnknownNameError, match="mirror"):
+        known.changed(views="mirrors")
