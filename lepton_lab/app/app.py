@@ -69,9 +69,10 @@ class App(Widget):
         self._tell()
 
     @command
-    def arrive(self, address: str) -> None:
-        """Goes where the browser's address says."""
+    def arrive(self, address: str) -> str:
+        """Goes where the browser's address says; the address of the page that this has led to."""
         self.visit.visit(address)
+        return self.visit.address
 
     @command
     def go(self, page: str) -> None:
@@ -167,7 +168,6 @@ class App(Widget):
         project = None
         if work is not None:
             project = {"id": visit.project_id, "title": work.name, "marks": _marks(work), "run": _run(work.run)}
-        self.address = visit.address
         self.state = {
             "page": visit.page,
             "project": project,
@@ -175,6 +175,7 @@ class App(Widget):
             "problem": visit.problem,
             "workspace": visit.workspace.folder.name,
         }
+        self.address = visit.address  # after the state: a view that waits for its address finds the page there
 
 
 def _run(run: Any) -> dict[str, Any] | None:

@@ -71,7 +71,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def _desks(lab: Lab) -> Iterator[list[Notebook]]:
+def _desks(lab: Lab, browser: Browser) -> Iterator[list[Notebook]]:  # the browser, so that it is closed later
     open_now: list[Notebook] = []
     yield open_now
     for notebook in open_now:

@@ -46,25 +46,29 @@ def project(app: RunningApp, name: str) -> str:
 
 
 def test_a_network_is_picked_taken_back_built_and_trained(page: Page, app: RunningApp, errors: list[str]) -> None:
-    visit_page(page, app, f"p/{project(app, 'Digits')}/network", "Network")
+    with app.visit() as visit:
+        mine = visit.create("Numbers", load_dataset("mnist-sample"))
+    visit_page(page, app, f"p/{mine}/network", "Network")
     medium = page.get_by_role("radio", name=re.compile("^Pattern finder, medium: 206,922 parameters.* a round"))
+    plain = page.get_by_role("radio", name=re.compile("^Plain layers, small"))
+    used = page.get_by_role("region", name="In use", exact=True)
     expect(medium).to_be_checked()
-    page.get_by_role("radio", name=re.compile("^Plain layers, small")).check()
-    expect(page.get_by_role("region", name="In use", exact=True)).to_contain_text("Plain layers, small")
+    plain.click()
+    expect(used).to_contain_text("Plain layers, small")
     page.get_by_role("button", name="Back to: Pattern finder, medium").click()
     expect(medium).to_be_checked()
-    page.get_by_role("radio", name=re.compile("^Plain layers, small")).check()
+    expect(used).to_contain_text("Pattern finder, medium")
+    plain.click()
+    expect(used).to_contain_text("Plain layers, small")
     page.get_by_role("button", name="Unfold the builder").click()
     builder = page.get_by_role("region", name="Network builder")
     expect(builder).to_contain_text("linear_1")
     builder.get_by_text("linear_1", exact=True).click()
     page.keyboard.press("Delete")
-    expect(page.get_by_role("region", name="In use", exact=True)).to_contain_text("A network of your own")
+    expect(used).to_contain_text("A network of your own")
     shot(page, "app-network", docs="app_network")
     page.reload()  # what was entered is there again
-    expect(page.get_by_role("region", name="In use", exact=True)).to_contain_text(
-        "A network of your own", timeout=90_000
-    )
+    expect(used).to_contain_text("A network of your own", timeout=90_000)
     page.get_by_role("button", name="Go on to training").click()
     expect(page).to_have_url(re.compile("/train$"))
 

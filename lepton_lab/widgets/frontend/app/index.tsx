@@ -68,26 +68,32 @@ function Header({ state }: { state: State }) {
   );
 }
 
-/** Keeps the browser's address and the kernel's page the same; the browser's goes first when the page is loaded. */
-function useAddress(): void {
+/**
+ * Keeps the browser's address and the kernel's page the same; the browser's goes first when the page is loaded.
+ * Whether the kernel has come to where the browser is: until then its page is not the one to show.
+ */
+function useAddress(): boolean {
   const order = useOrder();
   const [address] = useTrait<string>("address");
-  const [arrived, setArrived] = useState(false);
+  const [went, setWent] = useState<string | null>(fromHash(location.hash) ? null : address);
+  const here = useRef(false);
+  here.current ||= went === address;
   useEffect(() => {
     const go = () => {
       const wanted = fromHash(location.hash);
       if (wanted) void order("arrive", { address: wanted });
     };
     const wanted = fromHash(location.hash);
-    void (wanted ? order("arrive", { address: wanted }) : Promise.resolve()).then(() => setArrived(true));
+    if (wanted) order("arrive", { address: wanted }).then(setWent, () => setWent(address));
     addEventListener("popstate", go);
     return () => removeEventListener("popstate", go);
   }, [order]);
   useEffect(() => {
-    if (!arrived || !address || fromHash(location.hash) === address) return;
+    if (!here.current || !address || fromHash(location.hash) === address) return;
     if (fromHash(location.hash)) history.pushState(null, "", toHash(address));
     else history.replaceState(null, "", toHash(address));
-  }, [address, arrived]);
+  }, [address, here.current]);
+  return here.current;
 }
 
 function Page({ page, hidden, state }: { page: string; hidden: boolean; state: State }) {
@@ -120,15 +126,17 @@ function App() {
   const [state] = useTrait<State>("state");
   const order = useOrder();
   const connection = useConnection();
-  useAddress();
-  const [seen, setSeen] = useState<readonly string[]>([state.page]);
-  useEffect(() => setSeen((before) => (before.includes(state.page) ? before : [...before, state.page])), [state.page]);
+  const here = useAddress();
+  const [seen, setSeen] = useState<readonly string[]>([]);
+  useEffect(() => {
+    if (here) setSeen((before) => (before.includes(state.page) ? before : [...before, state.page]));
+  }, [state.page, here]);
   const name = isStep(state.page) ? t.step[state.page] : "";
   useEffect(() => {
     document.title = titleOf(state, t.brand, name);
   }, [state, name]);
   useEffect(() => scrollTo(0, 0), [state.page]);
-  const pages = seen.includes(state.page) ? seen : [...seen, state.page];
+  const pages = !here || seen.includes(state.page) ? seen : [...seen, state.page];
   return (
     <div class="ll-app ll-app-frame">
       <Header state={state} />
@@ -150,6 +158,11 @@ function App() {
             onClose={() => void order("dismiss")}
           />
         </div>
+      )}
+      {!here && (
+        <p class="ll-wide ll-wait" role="status">
+          {t.loading}
+        </p>
       )}
       {pages.map((page) => (
         <Page key={page} page={page} hidden={page !== state.page} state={state} />
