@@ -41,7 +41,7 @@ test: $(READY) frontend
 	@$(BIN)/python tests/browser/install_chromium.py
 	@$(MAKE) --no-print-directory -j 2 lint types units
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --reruns 1 --rerun-show-tracebacks --ignore tests/browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 --rerun-show-tracebacks tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --reruns 1 --rerun-show-tracebacks tests/browser
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -77,7 +77,9 @@ def end_workers(workspace: Workspace) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(worker.pid)
             process.kill()
-            process.wait(20)
+            until = time.monotonic() + 20  # a dead one stays a zombie while its parent lives and does not look
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+                time.sleep(0.05)
     workspace.close()
 
 

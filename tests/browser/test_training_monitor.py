@@ -278,9 +278,11 @@ def test_it_survives_a_refresh_a_second_tab_and_hiding(page: Page, lab: Lab) -> 
     page.evaluate(
         "() => { document.querySelector('.monitor').closest('.jp-OutputArea-output').style.display = 'none'; }"
     )
-    page.wait_for_timeout(600)
-    heard.clear()
-    page.wait_for_timeout(1500)
+    for _ in range(6):  # until the kernel knows, which takes a busy machine its time
+        heard.clear()
+        page.wait_for_timeout(1500)
+        if not heard:
+            break
     assert heard == []
     hidden = int(notebook.execute("print(monitor.run.status.step)"))
     page.evaluate("() => { document.querySelector('.monitor').closest('.jp-OutputArea-output').style.display = ''; }")

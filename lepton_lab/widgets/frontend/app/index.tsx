@@ -11,6 +11,8 @@ import { useConnection } from "./recovery";
 import { fromHash, isStep, linkTo, type State, STEPS, titleOf, toHash } from "./state";
 import { switchTheme } from "./theme";
 
+const LATE_MS = 1000;
+
 function Brand({ text }: { text: string }) {
   return (
     <a class="ll-brand" href={toHash("start")} aria-label={t.home}>
@@ -76,17 +78,26 @@ function useAddress(): boolean {
   const order = useOrder();
   const [address] = useTrait<string>("address");
   const [went, setWent] = useState<string | null>(fromHash(location.hash) ? null : address);
+  const [late, setLate] = useState(false); // it has gone on meanwhile: what it shows now is right
   const here = useRef(false);
-  here.current ||= went === address;
+  here.current ||= went === address || late;
   useEffect(() => {
     const go = () => {
       const wanted = fromHash(location.hash);
       if (wanted) void order("arrive", { address: wanted });
     };
     const wanted = fromHash(location.hash);
-    if (wanted) order("arrive", { address: wanted }).then(setWent, () => setWent(address));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    if (wanted) {
+      order("arrive", { address: wanted })
+        .then(setWent, () => setLate(true))
+        .finally(() => (timer = setTimeout(() => setLate(true), LATE_MS)));
+    }
     addEventListener("popstate", go);
-    return () => removeEventListener("popstate", go);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("popstate", go);
+    };
   }, [order]);
   useEffect(() => {
     if (!here.current || !address || fromHash(location.hash) === address) return;
