@@ -28,6 +28,13 @@ LONGEST_FIRST = (
     "probes/test_on_demand.py",
     "app/test_server_runs.py",
     "doctor/test_diagnose.py",
+    "browser/test_survival.py",
+    "browser/test_training_monitor.py",
+    "browser/test_journey.py",
+    "browser/test_app_train.py",
+    "browser/test_opened_and_closed.py",
+    "browser/test_inspect.py",
+    "browser/test_app_take_away.py",
 )
 """Files and folders that take long: begun late, one would keep a test process at work when the others have ended."""
 

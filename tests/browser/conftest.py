@@ -34,24 +34,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
     return {**browser_type_launch_args, "args": CHROMIUM_FLAGS, **({"executable_path": path} if path else {})}
 
 
-LONGEST_FIRST = (
-    "survival",
-    "training_monitor",
-    "journey",
-    "app_train",
-    "opened_and_closed",
-    "inspect",
-    "app_take_away",
-)
-"""Files that would be waited for at the end, if they were begun late."""
-
 _FAILED = pytest.StashKey[bool]()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the files that take longest."""
-    order = {f"test_{name}": place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.hookimpl(wrapper=True)
