@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lepton_lab.training.captures import TURNS
 from lepton_lab.training.optimizers import FusedOptimizer
 
 __all__ = ["GraphSteps", "LoadedSteps", "flat_arguments", "live_tensors", "several_steps"]
@@ -46,38 +48,52 @@ class LoadedSteps:
 class GraphSteps:
     """Several training steps as one CUDA graph: the GPU repeats them without waiting for Python.
 
-    A graph is bound to the tensors that it was captured with, so it belongs to one training. Capturing takes a few
-    steps' time; what the trial steps change is put back.
+    A graph is bound to the tensors that it was captured with, so it belongs to one training. It holds the very kernels
+    of eager steps. What the trial steps change is put back, also where they fail.
 
     Args:
-        run: What `several_steps` gave.
+        forward: The forward pass.
+        loss: The loss of a batch.
         optimizer: Whose parameters and state the graph changes.
         x: Samples of the right shape, (steps, N, …).
         y: Their targets.
         capture: Makes a graph of a function; for tests on machines without a GPU.
+
+    Raises:
+        RuntimeError: An operation cannot be captured, or memory ran out.
     """
 
     def __init__(
         self,
-        run: Callable[..., tuple[Tensor, Tensor]],
+        forward: Callable[[Tensor], Tensor],
+        loss: Callable[[Tensor, Tensor], Tensor],
         optimizer: FusedOptimizer,
         x: Tensor,
         y: Tensor,
         capture: Callable[[Callable[[], None], torch.device], Callable[[], None]] | None = None,
     ) -> None:
-        params, states, count = live_tensors(optimizer)
         self._x, self._y = x.clone(), y.clone()
         self._rates = torch.zeros(len(x), device=x.device)
         self._result: tuple[Tensor, Tensor] | None = None
+        params, states, count = live_tensors(optimizer)
         live = [*params, *(t for values in states for t in values), count]
         kept = [t.clone() for t in live]
 
         def body() -> None:
-            self._result = run(params, states, count, self._x, self._y, self._rates)
+            losses, outputs = [], []
+            for x_i, y_i, rate in zip(self._x.unbind(), self._y.unbind(), self._rates.unbind(), strict=True):
+                output = forward(x_i)
+                value = loss(output, y_i)
+                optimizer.apply(torch.autograd.grad(value, optimizer.params), rate)
+                losses.append(value.detach())
+                outputs.append(output.detach())
+            self._result = torch.stack(losses), torch.cat(outputs)
 
-        self._replay = (capture or _capture)(body, x.device)
-        for tensor, copy_of in zip(live, kept, strict=True):
-            tensor.copy_(copy_of)
+        try:
+            self._replay = (capture or _capture)(body, x.device)
+        finally:
+            for tensor, copy_of in zip(live, kept, strict=True):
+                tensor.copy_(copy_of)
 
     def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """Trains on x and y; see `LoadedSteps`."""
@@ -90,17 +106,26 @@ class GraphSteps:
         return losses.clone(), outputs.clone()
 
 
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """The one stream on which graphs are recorded: cuBLAS keeps working memory for every stream that it has seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 def _capture(body: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """Records `body` as a CUDA graph, after a few calls on a stream of their own (torch's notes on CUDA graphs)."""
-    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(side):
-        for _ in range(3):
+    """Records `body` as a CUDA graph, after a call on the same stream (torch's notes on CUDA graphs).
+
+    Other threads go on meanwhile, those apart that `TURNS` holds back.
+    """
+    present = torch.cuda.current_stream(device)
+    side, graph = _stream(device), torch.cuda.CUDAGraph()
+    with TURNS.alone(), torch.cuda.device(device), torch.cuda.stream(present):  # the present one again, if this fails
+        side.wait_stream(present)
+        with torch.cuda.stream(side):
             body()
-    torch.cuda.current_stream(device).wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        body()
+        present.wait_stream(side)
+        with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+            body()
     return graph.replay
 
 
@@ -197,7 +222,7 @@ def live_tensors(optimizer: FusedOptimizer) -> tuple[list[Tensor], list[list[Ten
     params = [p.detach() for p in optimizer.params]
     if optimizer.name == "sgd":
         buffers: Sequence[Tensor] = optimizer.state.get("momentum_buffer", [])
-        return params, [list(buffers)] if buffers else [], torch.zeros(())
+        return params, [list(buffers)] if buffers else [], torch.zeros((), device=params[0].device)
     return params, [optimizer.state["exp_avg"], optimizer.state["exp_avg_sq"]], optimizer.state["step"][0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from lepton_lab.errors import TrainingError, UnknownNameError
 from lepton_lab.training.callbacks import CallbackList
+from lepton_lab.training.captures import TURNS
 from lepton_lab.training.checkpoint import CheckpointWriter, Snapshot, load_model
 from lepton_lab.training.feeds import Feed, StreamFeed, make_feed
 from lepton_lab.training.guard import Guard
@@ -77,8 +79,8 @@ class Engine:
         self.writer: CheckpointWriter | None = None
         self.device = torch.device("cpu")
         self.watched: list[Tensor] = []
-        self.log_every = 1
-        self.threads = 1
+        self.log_every = self.most_unread = self.threads = 1
+        self.turn: AbstractContextManager[object] = nullcontext()  # around all that draws from a GPU's generator
         self.step_seconds = 0.0
         self.weight_decay: float | None = None
         self.dropout: float | None = None
@@ -97,6 +99,8 @@ class Engine:
         settings, run = self.settings, self.run
         run.publish(state=RunState.STARTING, epochs=settings.epochs)
         self.device = resolve_device(settings.device)
+        if self.device.type == "cuda":
+            self.turn = TURNS
         torch.manual_seed(settings.seed)
         module = self.plan.module if self.plan.module is not None else self.plan.build()
         self.plan.module = self.module = module
@@ -203,10 +207,15 @@ class Engine:
         trial.save(None)
 
         def step() -> None:
-            with torch.autocast(self.device.type, self.options.autocast, enabled=self.options.autocast is not None):
+            with (
+                self.turn,
+                torch.autocast(self.device.type, self.options.autocast, enabled=self.options.autocast is not None),
+            ):
                 loss = self.head.loss(self.head.forward(x), y)
             torch.autograd.backward(loss)
             self.optimizer.zero_grad()
+            if self.device.type == "cuda":
+                torch.cuda.current_stream(self.device).synchronize()  # else only launching would be timed
 
         most = 1 if settings.deterministic or self.device.type != "cpu" else settings.threads or usable_cpus()
         try:
@@ -226,8 +235,8 @@ class Engine:
             release(self.device, self.optimizer)
             trial.restore()
         per_reading = max(1, min(_MOST_STEPS, int(_READ_EVERY / max(1e-6, self.step_seconds))))
-        fits = max(1, _KEPT_NUMBERS // max(1, self.head.output_numel * settings.batch_size))
-        self.log_every = settings.log_every or min(per_reading, fits)
+        self.most_unread = max(1, _KEPT_NUMBERS // max(1, self.head.output_numel * settings.batch_size))
+        self.log_every = settings.log_every or min(per_reading, self.most_unread)
         if self.optimizer.closure:
             self.log_every = 1
 
@@ -408,4 +417,7 @@ class Engine:
         if hasattr(self, "feed"):
             self.feed.close()
         self.guard = None
+        self.watched, self.options = [], StepOptions()
+        for name in ("optimizer", "step", "metrics", "head"):  # an error that is kept holds this by its traceback
+            self.__dict__.pop(name, None)
         release(self.device)

@@ -11,7 +11,7 @@ from torch import Tensor
 from lepton_lab.errors import TrainingError
 from lepton_lab.training.controller import Controller, Stopped
 from lepton_lab.training.engine import Engine
-from lepton_lab.training.memory import describe_halving, release, used_memory
+from lepton_lab.training.memory import describe_halving, forget_frames, release, used_memory
 from lepton_lab.training.native import kept_memory
 from lepton_lab.training.recovery import explain_non_finite
 from lepton_lab.training.setup import is_out_of_memory
@@ -32,10 +32,18 @@ def train(run: Run, plan: Plan) -> None:
     """Trains a run to its end, in the present thread."""
     with training_thread(plan.settings.deterministic), kept_memory():
         engine = Engine(run, plan)
+        loop: Loop | None = None
         try:
             engine.set_up()
-            Loop(run, plan, engine).run_all()
+            loop = Loop(run, plan, engine)
+            loop.run_all()
+        except BaseException as error:
+            if engine.device.type == "cuda":  # a run keeps its error, and that its frames
+                forget_frames(error)
+            raise
         finally:
+            if loop is not None:
+                loop.clear()
             engine.close()
 
 
@@ -103,13 +111,14 @@ class Loop:
         losses, outputs, targets, sizes = self.losses, self.outputs, self.targets, self.sizes
         keep, moving, probing = self.keep_outputs, engine.schedule.changes, engine.probing
         before, after = callbacks.has("on_train_batch_begin"), callbacks.has("on_train_batch_end")
-        next_batch = feed.next
+        next_batch, turn = feed.next, engine.turn
         while True:
             if controls.pending:
                 self.controller.obey()
             if engine.turbo is not None and engine.turbo.ready and not self.controller.stepping:
                 if probing is not None and progress.step >= probing.at:
-                    probing.aside()
+                    with turn:
+                        probing.aside()
                 if not engine.options.measure and self._turbo():
                     continue
             batch = next_batch()
@@ -121,10 +130,11 @@ class Loop:
             if before:
                 callbacks.call("on_train_batch_begin", engine.batch_index(len(y)), self.logs)
             try:
-                if probing is not None and progress.step >= probing.at:
-                    loss, output = probing.step(x, y)
-                else:
-                    loss, output = engine.step(x, y)
+                with turn:
+                    if probing is not None and progress.step >= probing.at:
+                        loss, output = probing.step(x, y)
+                    else:
+                        loss, output = engine.step(x, y)
             except UnusualStep:
                 loss, output = self._not_finite((x, y))
             except (RuntimeError, MemoryError) as error:
@@ -163,7 +173,8 @@ class Loop:
             self.outputs.append(outputs)
             self.targets.append(targets)
         self.progress.step += len(losses)
-        if len(self.losses) >= engine.log_every:
+        rest = 0 if self.plan.settings.log_every is not None else engine.turbo.steps - 1  # too few for another call
+        if len(self.losses) + rest >= engine.log_every:
             self.read_back()
         return True
 
@@ -208,7 +219,7 @@ class Loop:
         progress.loss_count += samples
         seconds, elapsed = engine.clock.lap()
         speed = samples / seconds if seconds > 0 else 0.0
-        self._clear()
+        self.clear()
         self._record(total / samples, window, grad_norm, speed, elapsed, change)
         if engine.probing is not None:
             engine.probing.after_reading(count, seconds)
@@ -239,7 +250,8 @@ class Loop:
             samples_per_s=speed, elapsed_s=elapsed, eta_s=left / speed if speed > 0 else None, **change,
         )  # fmt: skip
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forgets the steps that were not read back."""
         self.losses.clear()
         self.outputs.clear()
         self.targets.clear()
@@ -291,5 +303,5 @@ class Loop:
         self.run.publish(message=message, batch_size=old // 2, steps=engine.total_steps())
 
     def _not_finite(self, batch: tuple[Tensor, Tensor] | None) -> Any:
-        self._clear()
+        self.clear()
         raise explain_non_finite(self.engine, self.progress, batch)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from traceback import clear_frames
 from typing import Any
 
 import psutil
 import torch
 
+from lepton_lab.training.captures import TURNS
 from lepton_lab.training.optimizers import EngineOptimizer
 
-__all__ = ["available_memory", "describe_halving", "release", "used_memory"]
+__all__ = ["available_memory", "describe_halving", "forget_frames", "release", "used_memory"]
 
 
 @cache
@@ -38,7 +40,20 @@ def release(device: torch.device, optimizer: EngineOptimizer | None = None) -> N
     if optimizer is not None:
         optimizer.zero_grad()
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        with TURNS:
+            torch.cuda.empty_cache()
+
+
+def forget_frames(error: BaseException) -> None:
+    """Lets go of what the functions that an error ended held in their variables: batches, and outputs of layers."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            clear_frames(one.__traceback__)
+            left += [one.__cause__, one.__context__]
 
 
 def describe_halving(old: int, new: int) -> str:

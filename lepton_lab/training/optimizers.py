@@ -180,6 +180,17 @@ class FusedOptimizer(EngineOptimizer):
                 count -= 1
             self._step_some()
 
+    def apply(self, grads: Sequence[Tensor], lr: Tensor) -> None:
+        """Changes the parameters by `grads` with a rate that lies on their device, as a CUDA graph needs it."""
+        alike = [
+            g if g.stride() == p.stride() else torch.empty_like(p).copy_(g)  # the kernels want one layout
+            for p, g in zip(self.params, grads, strict=True)
+        ]
+        with torch.no_grad():
+            for count in self.counters:
+                count += 1
+            self._kernel(self.params, alike, *self._lists, lr=lr, **self._keywords)
+
     def _step_some(self) -> None:
         """A step where some parameters had no part in the loss."""
         kept = [i for i, p in enumerate(self.params) if p.grad is not None]

@@ -402,7 +402,7 @@ class _Twin:
         """One update of the copies."""
         self._optimizer.set_lr(lr)
         for p, g in zip(self.params, grads, strict=True):
-            p.grad = g
+            p.grad = g if g is None or g.stride() == p.stride() else torch.empty_like(p).copy_(g)  # one layout
         self._optimizer.step()
         self._optimizer.zero_grad()
 

@@ -204,7 +204,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and bool(re.search(r"out of memory|can't allocate memory", str(error)))
+    said = r"out of memory|can't allocate memory|STATUS_ALLOC_FAILED"
+    return isinstance(error, RuntimeError) and bool(re.search(said, str(error)))
 
 
 def _layer_error(error: Exception, seen: list[tuple[str, nn.Module, Any]], x: Tensor) -> ShapeError:

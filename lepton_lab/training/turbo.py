@@ -7,8 +7,12 @@ it (`payback`), a process of low priority compiles beside it, and the loop chang
 compiled function works on the very tensors of parameters and optimizer, so nothing is handed over, and eager and
 compiled steps can follow each other in any order.
 
+On a GPU the steps are captured as a CUDA graph, which takes some hundredths of a second: at the first reading, so that
+the first step does not wait for it, where enough steps are left; and again where a setting has changed.
+
 Orders are obeyed before each call, so one that comes during a call waits for its end: two batches of a network whose
-steps are short, one of others. Where single batches are ordered, eager steps take them.
+steps are short, one of others; on a GPU as many as take no longer than 10 ms eagerly, ten at most, so that copies and
+launches are paid once for all of them. Where single batches are ordered, eager steps take them.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.training.compile_job import CompileJob, expected, library_of, load_library, order_of
-from lepton_lab.training.compiled import GraphSteps, LoadedSteps, several_steps
+from lepton_lab.training.compiled import GraphSteps, LoadedSteps
 from lepton_lab.training.feeds import ResidentFeed
 from lepton_lab.training.optimizers import FusedOptimizer
 from lepton_lab.training.payback import Estimate, note_share
@@ -39,6 +43,10 @@ STEPS_PER_CALL = 2  # five are hardly quicker, and take three times as long to c
 _SHORT = 0.02  # s; longer steps are taken one a call, so that orders take effect at once
 _LOOK = 1.0  # s of training after which its speed is known
 _TURN = 50  # steps of either kind in turn, before it is decided which are quicker
+_GRAPH_STEPS = 10  # of one CUDA graph, at most
+_GRAPH_SECONDS = 0.01  # s that they may take eagerly
+_GRAPH_CALLS = 20  # fewer are not worth a capture
+_GRAPH_READS = 4  # times as many steps between two readings: those of a graph take a small part of the time
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +67,8 @@ def reason_against(engine: Engine) -> str | None:
         return "this kind of momentum has no compiled form"
     if not isinstance(engine.feed, ResidentFeed) or not engine.feed.plain:
         return "batches are prepared one by one"
+    if engine.device.type == "cuda" and engine.plan.loss is not None:
+        return "a loss of the user's may wait for the device"
     if any(engine.callbacks.has(name) for name in ("on_train_batch_begin", "on_train_batch_end")):
         return "callbacks want to see every batch"
     return _reason_against_module(engine.head.forward)
@@ -87,7 +97,7 @@ class Turbo:
 
     def __init__(self, engine: Engine, steps: int | None = None) -> None:
         self.engine = engine
-        self.steps = steps or (STEPS_PER_CALL if engine.step_seconds < _SHORT else 1)
+        self.steps = steps or _steps_for(engine)
         self.ready = False
         self._function: LoadedSteps | GraphSteps | None = None
         self._job: CompileJob | None = None
@@ -100,6 +110,7 @@ class Turbo:
         self._about = _about(engine)
         trusted = engine.settings.compile is True or engine.device.type != "cpu"
         self._trial = None if trusted else Trial()
+        self._log_every: int | None = None  # what it was before a graph took over
 
     def decide(self) -> bool:
         """Loads what was compiled before; compiles where that was asked for.
@@ -109,7 +120,7 @@ class Turbo:
         """
         engine = self.engine
         if engine.device.type == "cuda":
-            return self._capture()
+            return self._capture() if engine.settings.compile is True else True
         x, y = self._example()
         order = order_of(engine, _optimizer(engine), x, y)
         if order is None:
@@ -140,18 +151,23 @@ class Turbo:
         engine, optimizer = self.engine, _optimizer(self.engine)
         head = engine.head
         try:
-            run = several_steps(head.forward, head.loss, optimizer.name, optimizer.options, self.steps)
-            self._function = GraphSteps(run, optimizer, *self._example())
+            self._function = GraphSteps(head.forward, head.loss, optimizer, *self._example())
             self.ready = True
         except RuntimeError as problem:  # an operation that cannot be captured: training goes on eagerly
             _log.info("steps could not be captured as a CUDA graph: %s", problem)
+        if self.ready and engine.settings.log_every is None and self.steps == _GRAPH_STEPS:
+            self._log_every = engine.log_every
+            engine.log_every = max(engine.log_every, min(_GRAPH_READS * engine.log_every, engine.most_unread))
         return self.ready
 
     def _example(self) -> tuple[Tensor, Tensor]:
         feed = self.engine.feed
         assert isinstance(feed, ResidentFeed)
         rows = torch.arange(self.steps * self._size, device=feed.x.device) % feed.samples
-        return self._shaped(feed.x.index_select(0, rows)), self._shaped(feed.y.index_select(0, rows))
+        x = feed.x.index_select(0, rows)
+        if feed.layout:
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self._shaped(x), self._shaped(feed.y.index_select(0, rows))
 
     def _load(self) -> bool:
         assert self._library is not None
@@ -165,6 +181,11 @@ class Turbo:
         Asked at every reading while steps are eager.
         """
         job = self._job
+        if self.engine.device.type == "cuda":
+            steps_left = self.engine.total_steps() - self.engine.progress.step
+            if steps_left < _GRAPH_CALLS * self.steps or not self._capture():
+                self.engine.drop_turbo()
+            return
         if job is None:
             self._consider()
             return
@@ -193,7 +214,10 @@ class Turbo:
         return self._estimate.pays((engine.total_steps() - engine.progress.step) * seconds, spent)
 
     def close(self) -> None:
-        """Ends what still compiles."""
+        """Ends what still compiles; forgets a graph, and its memory with it."""
+        self._function, self.ready = None, False
+        if self._log_every is not None:
+            self.engine.log_every, self._log_every = self._log_every, None
         if self._job is not None:
             self._job.stop()
             self._job = None
@@ -242,18 +266,23 @@ class Turbo:
         if not engine.schedule.changes:
             lr = engine.optimizer.lr
             if self._rate is None or self._rate[0] != lr:
-                self._rate = lr, torch.full((self.steps,), lr, device=engine.device)
+                self._rate = lr, torch.full((self.steps,), lr, device=engine.device)  # no copy: nothing waits
             return self._rate[1]
         values = []
         for i in range(self.steps):
             engine.follow_schedule(-i * self._size)
             values.append(engine.optimizer.lr)
-        return torch.tensor(values, device=engine.device)
+        pinned = engine.device.type == "cuda"  # from there it is copied without waiting for the steps before
+        return torch.tensor(values, pin_memory=pinned).to(engine.device, non_blocking=True)
 
     def settings_changed(self) -> None:
-        """Goes back to eager steps where the compiled ones would not do the same."""
-        if _about(self.engine) != self._about or _reason_against_module(self.engine.head.forward):
-            self.engine.drop_turbo()
+        """Goes back to eager steps where the compiled ones would not do the same; on a GPU until the next reading."""
+        engine = self.engine
+        if _about(engine) == self._about and not _reason_against_module(engine.head.forward):
+            return
+        engine.drop_turbo()
+        if engine.device.type == "cuda" and reason_against(engine) is None:
+            engine.turbo = Turbo(engine)
 
 
 class Trial:
@@ -282,6 +311,13 @@ class Trial:
         self.decided = True
         self.share = min(self._times[::2]) / max(1e-9, min(self._times[1::2]))
         return self.share < 1.0
+
+
+def _steps_for(engine: Engine) -> int:
+    """How many batches one call takes."""
+    if engine.device.type == "cuda":
+        return max(1, min(_GRAPH_STEPS, engine.log_every, int(_GRAPH_SECONDS / max(1e-6, engine.step_seconds))))
+    return STEPS_PER_CALL if engine.step_seconds < _SHORT else 1
 
 
 def _optimizer(engine: Engine) -> FusedOptimizer:

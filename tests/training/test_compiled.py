@@ -14,7 +14,7 @@ from lepton_lab.data import from_arrays
 from lepton_lab.errors import NonFiniteError
 from lepton_lab.training import Slots, Trainer, compile_job, compile_process, payback, turbo
 from lepton_lab.training.blueprint import blueprint_of, built
-from lepton_lab.training.compiled import GraphSteps, flat_arguments, several_steps
+from lepton_lab.training.compiled import GraphSteps, flat_arguments
 from lepton_lab.training.optimizers import make_optimizer
 
 
@@ -309,7 +309,7 @@ def test_steps_that_are_replayed_as_a_graph(blobs, mlp):
         return body
 
     a[2].p = b[2].p = 0.0
-    graph = GraphSteps(several_steps(b, loss, "adam", second.options, 5), second, x, y, capture)
+    graph = GraphSteps(b, loss, second, x, y, capture)
     losses, _ = graph(second, x, y, torch.full((5,), 1e-3))
     for i in range(5):
         value = loss(a(x[i]), y[i])

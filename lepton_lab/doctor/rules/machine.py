@@ -192,7 +192,7 @@ def _train_once(case: Case, x: torch.Tensor, y: torch.Tensor) -> None:
         torch.autograd.backward(value)
     case.module.zero_grad(set_to_none=True)
     if case.device.type == "cuda":
-        torch.cuda.synchronize()
+        torch.cuda.current_stream(case.device).synchronize()  # of the whole device, a training's capture would fail
 
 
 def _best(work: Callable[[], Any], count: int) -> float | None:
