@@ -69,6 +69,7 @@ def main(modules: Sequence[str]) -> None:
 
     What the first page does not need is imported when no order has come for a while: the first visitor waits for less.
     """
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # a GPU that was opened here would be lost to all children
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes where errors go
     for name in [*modules, "ipykernel.kernelapp", "ipykernel.ipkernel", "ipywidgets"]:
