@@ -316,7 +316,8 @@ class Trial:
 def _steps_for(engine: Engine) -> int:
     """How many batches one call takes."""
     if engine.device.type == "cuda":
-        return max(1, min(_GRAPH_STEPS, engine.log_every, int(_GRAPH_SECONDS / max(1e-6, engine.step_seconds))))
+        short = int(_GRAPH_SECONDS / max(1e-6, engine.step_seconds))
+        return max(1, min(_GRAPH_STEPS, engine.log_every, short, engine.feed.samples // engine.feed.batch_size))
     return STEPS_PER_CALL if engine.step_seconds < _SHORT else 1
 
 
