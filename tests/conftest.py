@@ -79,6 +79,15 @@ def _beside(name: str) -> Path:
     return ROOT.parent / "shared" / name
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("this machine has no CUDA device")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with the full data sets; skips where there is none."""
