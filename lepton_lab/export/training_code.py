@@ -71,7 +71,13 @@ def optimizer_code(subject: Trained) -> str:
     options: dict[str, Any] = dict(s.optimizer_args or {})
     options |= {k: v for k, v in (("momentum", s.momentum), ("weight_decay", s.weight_decay)) if v is not None}
     more = "".join(f", {key}={tuple(v) if isinstance(v, list) else v!r}" for key, v in options.items())
-    return f"torch.optim.{entry.torch_name}(network.parameters(), lr=LEARNING_RATE{more})"
+    params = "network.parameters()"
+    if not s.decay_biases:
+        params = (
+            '[{"params": [p for p in network.parameters() if p.dim() > 1]}, '
+            '{"params": [p for p in network.parameters() if p.dim() <= 1], "weight_decay": 0.0}]'
+        )
+    return f"torch.optim.{entry.torch_name}({params}, lr=LEARNING_RATE{more})"
 
 
 def learning_rate(subject: Trained) -> float:

@@ -11,7 +11,7 @@ CIFAR10_RESNET = Recipe(
     name="cifar10-resnet",
     summary="Small photos with a shallow residual network on whitened patches: mirrored and moved images, one cycle of "
     "a high rate, smoothed labels, averaged weights, evaluation over mirrored and moved views",
-    network=zoo.resnet_swift(widths=(64, 256, 256), depth=2),
+    network=zoo.resnet_swift(widths=(64, 256, 256)),
     data={"loader": "load_dataset", "args": {"name": "cifar10", "valid": 0}},
     augmentation=({"kind": "flip", "p": 0.5}, {"kind": "shift", "amount": 0.0625}),
     settings={
@@ -19,6 +19,7 @@ CIFAR10_RESNET = Recipe(
         "optimizer_args": {"nesterov": True},
         "momentum": 0.85,
         "weight_decay": 1.3e-3,
+        "decay_biases": False,
         "lr": 0.375,
         "schedule": "one_cycle",
         "schedule_args": {"rise": 0.23, "start": 0.2, "end": 0.02},

@@ -156,7 +156,8 @@ class Engine:
         choice = self.plan.optimizer if self.plan.optimizer is not None else settings.optimizer
         self.optimizer = make_optimizer(
             choice, self.module.parameters(), lr=settings.lr, momentum=settings.momentum,
-            weight_decay=settings.weight_decay, options=settings.optimizer_args, plain=settings.precision == "fp16",
+            weight_decay=settings.weight_decay, options=settings.optimizer_args,
+            decay_biases=settings.decay_biases, plain=settings.precision == "fp16",
         )  # fmt: skip
         self.base_lr = self.optimizer.lr
         self.watched = [p.detach() for p in self.optimizer.params]

@@ -88,7 +88,7 @@ def lr_find(
             raise TrainingError("an optimizer that holds parameters cannot be tried on a copy", do="Pass its class")
         optimizer = make_optimizer(
             choice, module.parameters(), lr=start, momentum=settings.momentum, weight_decay=settings.weight_decay,
-            options=settings.optimizer_args,
+            options=settings.optimizer_args, decay_biases=settings.decay_biases,
         )  # fmt: skip
         feed = make_feed(bundle.train, batch_size, device, seed=settings.seed)
         if optimizer.closure:

@@ -48,6 +48,7 @@ OPTIMIZERS: Registry[OptimizerEntry] = Registry("optimizer", load_plugins)
 """Every optimizer by name."""
 
 _ADAM = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+_DECAYS = "lepton_decays"  # a parameter group's own key: whether weight decay acts on it
 _SGD = {"momentum": 0.0, "weight_decay": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False}
 for _name, _entry in {
     "adagrad": OptimizerEntry("Adagrad", 1e-2),
@@ -114,10 +115,20 @@ class FusedOptimizer(EngineOptimizer):
         params: Parameters of one device and one type.
         lr: Learning rate.
         options: Keyword arguments as of torch's class.
+        decay_biases: Whether weight decay acts on parameters of fewer than two dimensions as well.
     """
 
-    def __init__(self, name: str, params: Sequence[nn.Parameter], lr: float, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        params: Sequence[nn.Parameter],
+        lr: float,
+        options: Mapping[str, Any],
+        *,
+        decay_biases: bool = True,
+    ) -> None:
         entry = OPTIMIZERS[name]
+        self.decay_biases = decay_biases
         self.name, self.params, self.options = name, list(params), {**entry.defaults, **options}
         self._lr = lr
         self._kernel = getattr(torch, entry.fused)
@@ -167,14 +178,38 @@ class FusedOptimizer(EngineOptimizer):
                 "grad_scale": None, "found_inf": None,
             }  # fmt: skip
 
+    @property
+    def spares(self) -> bool:
+        """Whether weight decay acts on some parameters only."""
+        return not self.decay_biases and self.options["weight_decay"] != 0
+
+    def _update(self, rows: Sequence[int], grads: Sequence[Tensor | None], lr: float | Tensor) -> None:
+        """Changes the parameters of these numbers by their gradients; all with and all without decay together."""
+        parts: list[tuple[Sequence[int], dict[str, Any]]] = [(rows, self._keywords)]
+        if self.spares:
+            decayed = [i for i in rows if self.params[i].dim() > 1]
+            others = [i for i in rows if self.params[i].dim() <= 1]
+            parts = [(decayed, self._keywords), (others, {**self._keywords, "weight_decay": 0.0})]
+        of = dict(zip(rows, grads, strict=True))
+        for chosen, keywords in parts:
+            if chosen:
+                lists = [[values[i] for i in chosen] if values else [] for values in self._lists]
+                self._kernel([self.params[i] for i in chosen], [of[i] for i in chosen], *lists, lr=lr, **keywords)
+
     @override
     def step(self, closure: Callable[[], Tensor] | None = None) -> None:
         grads = [p.grad for p in self.params]
+        if self.spares and any(g is None for g in grads):
+            self._step_some()
+            return
         try:
             with torch.no_grad():
                 for count in self.counters:
                     count += 1
-                self._kernel(self.params, grads, *self._lists, lr=self._lr, **self._keywords)
+                if self.spares:
+                    self._update(range(len(grads)), grads, self._lr)
+                else:
+                    self._kernel(self.params, grads, *self._lists, lr=self._lr, **self._keywords)
         except TypeError:  # a parameter without gradient
             for count in self.counters:
                 count -= 1
@@ -189,7 +224,7 @@ class FusedOptimizer(EngineOptimizer):
         with torch.no_grad():
             for count in self.counters:
                 count += 1
-            self._kernel(self.params, alike, *self._lists, lr=lr, **self._keywords)
+            self._update(range(len(alike)), alike, lr)
 
     def _step_some(self) -> None:
         """A step where some parameters had no part in the loss."""
@@ -201,12 +236,10 @@ class FusedOptimizer(EngineOptimizer):
         if self._adam and len(self.counters) == 1:
             self.state["step"] = [t.clone() for t in self.state["step"]]
             self._bind()
-        lists = [[values[i] for i in kept] if values else [] for values in self._lists]
         with torch.no_grad():
             if self._adam:
                 torch._foreach_add_([self.state["step"][i] for i in kept], 1)
-            params = [self.params[i] for i in kept]
-            self._kernel(params, [p.grad for p in params], *lists, lr=self._lr, **self._keywords)
+            self._update(kept, [self.params[i].grad for i in kept], self._lr)
 
     @override
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -258,7 +291,8 @@ class TorchOptimizer(EngineOptimizer):
     @override
     def set_weight_decay(self, value: float) -> None:
         for group in self.optimizer.param_groups:
-            group["weight_decay"] = value
+            if group.get(_DECAYS, True):
+                group["weight_decay"] = value
 
     @override
     def step(self, closure: Callable[[], Tensor] | None = None) -> None:
@@ -285,6 +319,7 @@ def make_optimizer(
     momentum: float | None = None,
     weight_decay: float | None = None,
     options: Mapping[str, Any] | None = None,
+    decay_biases: bool = True,
     plain: bool = False,
 ) -> EngineOptimizer:
     """An optimizer for `params`.
@@ -297,6 +332,8 @@ def make_optimizer(
         momentum: Momentum, where the optimizer has one.
         weight_decay: Weight decay; None for the optimizer's default.
         options: Further keyword arguments.
+        decay_biases: Whether weight decay acts on parameters of fewer than two dimensions as well: biases, and the
+            scales of normalisations.
         plain: Whether torch's own class is wanted although there is a fused kernel.
 
     Raises:
@@ -310,7 +347,7 @@ def make_optimizer(
     if "betas" in keywords:
         keywords["betas"] = tuple(keywords["betas"])
     if not isinstance(choice, str):
-        return _users_optimizer(choice, params, lr, keywords)
+        return _users_optimizer(choice, params, lr, keywords, decay_biases)
     if not params:
         raise TrainingError(
             "the module has no parameters to train", expected="at least one parameter with requires_grad=True"
@@ -320,14 +357,25 @@ def make_optimizer(
     if entry.fused and not plain and set(keywords) <= set(entry.defaults) and _alike(params):
         if keywords.get("nesterov") and not keywords.get("momentum"):
             raise TrainingError("nesterov needs a momentum", do="Pass momentum=0.9")
-        return FusedOptimizer(choice.lower(), params, rate, keywords)
+        return FusedOptimizer(choice.lower(), params, rate, keywords, decay_biases=decay_biases)
     target = getattr(torch.optim, entry.torch_name) if isinstance(entry.torch_name, str) else entry.torch_name
     _check_keywords(target, choice, keywords)
-    return TorchOptimizer(target(params, lr=rate, **keywords), choice.lower(), entry.closure)
+    groups = params if decay_biases or entry.closure else _groups(params)
+    return TorchOptimizer(target(groups, lr=rate, **keywords), choice.lower(), entry.closure)
+
+
+def _groups(params: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
+    """Parameter groups for torch: those that weight decay acts on, and biases and scales without it."""
+    parts = {decays: [p for p in params if (p.dim() > 1) is decays] for decays in (True, False)}
+    found: list[dict[str, Any]] = [
+        {"params": parts[True]},
+        {"params": parts[False], "weight_decay": 0.0, _DECAYS: False},
+    ]
+    return [group for group in found if group["params"]]
 
 
 def _users_optimizer(
-    choice: Any, params: list[nn.Parameter], lr: float | None, keywords: dict[str, Any]
+    choice: Any, params: list[nn.Parameter], lr: float | None, keywords: dict[str, Any], decay_biases: bool
 ) -> TorchOptimizer:
     import torch.optim
 
@@ -340,7 +388,12 @@ def _users_optimizer(
             )
         if lr is not None:
             keywords = {"lr": lr, **keywords}
-        choice = choice(params, **keywords)
+        choice = choice(params if decay_biases else _groups(params), **keywords)
+    elif not decay_biases:
+        raise TrainingError(
+            "decay_biases=False cannot change an optimizer that was built already",
+            do="Pass its class, or give its biases a group of their own with weight_decay=0",
+        )
     elif lr is not None:
         for group in choice.param_groups:
             group["lr"] = lr

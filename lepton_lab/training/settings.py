@@ -29,6 +29,8 @@ class TrainSettings:
         lr: Learning rate; None for the optimizer's usual one.
         momentum: Momentum, for the optimizers that have it; None for their default.
         weight_decay: Weight decay; None for the optimizer's default.
+        decay_biases: Whether weight decay acts on biases and on the scales of normalisations as well, as in torch.
+            False spares all parameters of fewer than two dimensions, which mostly helps convolutional networks.
         metrics: Names of metrics; "auto" chooses by the data's task.
         schedule: Name of the learning-rate schedule; None for a constant rate.
         schedule_args: Its options.
@@ -68,6 +70,7 @@ class TrainSettings:
     lr: float | None = None
     momentum: float | None = None
     weight_decay: float | None = None
+    decay_biases: bool = True
     metrics: tuple[str, ...] = ("auto",)
     schedule: str | None = None
     schedule_args: Mapping[str, Any] | None = None
@@ -119,6 +122,8 @@ class TrainSettings:
         self._number("probe_budget", below=1.0 + 1e-9)
         if self.probe_budget == 0:
             raise self._bad("probe_budget", "a share above 0 and at most 1, or None for no limit")
+        if not isinstance(self.decay_biases, bool):
+            raise self._bad("decay_biases", "True or False")
         for name in ("compile", "channels_last"):
             if getattr(self, name) not in (True, False, "auto"):
                 raise self._bad(name, 'True, False or "auto"')

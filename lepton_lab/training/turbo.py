@@ -65,6 +65,8 @@ def reason_against(engine: Engine) -> str | None:
         return "some parameters are frozen or not always used"
     if optimizer.options.get("nesterov") or optimizer.options.get("dampening"):
         return "this kind of momentum has no compiled form"
+    if optimizer.spares and engine.device.type == "cpu":
+        return "weight decay spares some parameters"
     if not isinstance(engine.feed, ResidentFeed) or not engine.feed.plain:
         return "batches are prepared one by one"
     if engine.device.type == "cuda" and engine.plan.loss is not None:

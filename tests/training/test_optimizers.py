@@ -80,6 +80,69 @@ def test_options_mean_what_they_mean_in_torch(name, options):
     same(a, b, rtol=1e-5, atol=1e-6)
 
 
+def spared_groups(module, decay):
+    weights = [p for p in module.parameters() if p.dim() > 1]
+    biases = [p for p in module.parameters() if p.dim() <= 1]
+    return [{"params": weights, "weight_decay": decay}, {"params": biases, "weight_decay": 0.0}]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "lbfgs"])
+def test_biases_can_be_spared_from_decay(name, plain):
+    a, b, c = net(), net(), net()
+    optimizer = make_optimizer(name, a.parameters(), lr=0.01, weight_decay=0.5, decay_biases=False, plain=plain)
+    ours(a, optimizer, 8)
+    reference = TORCH[name](spared_groups(b, 0.5), lr=0.01)
+    steps(b, reference.step, 8, reference.zero_grad)
+    same(a, b, rtol=1e-5, atol=1e-6)
+    ours(c, make_optimizer(name, c.parameters(), lr=0.01, weight_decay=0.5, plain=plain), 8)
+    assert not torch.equal(a[0].bias, c[0].bias)
+
+    optimizer.set_weight_decay(0.2)  # still spares them
+    ours(a, optimizer, 8)
+    reference.param_groups[0]["weight_decay"] = 0.2
+    steps(b, reference.step, 8, reference.zero_grad)
+    same(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop"])
+def test_a_loaded_state_spares_biases_still(name):
+    a = net()
+    keywords = {"lr": 0.01, "weight_decay": 0.5, "decay_biases": False}
+    first = make_optimizer(name, a.parameters(), **keywords)
+    ours(a, first, 5)
+    b = copy.deepcopy(a)
+    tensors, about = first.state_dict()
+    second = make_optimizer(name, b.parameters(), **keywords)
+    second.load_state_dict({k: v.clone() for k, v in tensors.items()}, about)
+    second.set_weight_decay(0.3)
+    first.set_weight_decay(0.3)
+    ours(a, first, 5)
+    ours(b, second, 5)
+    same(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_a_spared_bias_may_be_without_gradient(name):
+    a, b = net(), net()
+    optimizer = make_optimizer(name, a.parameters(), lr=0.01, weight_decay=0.5, decay_biases=False)
+    reference = TORCH[name](spared_groups(b, 0.5), lr=0.01)
+    for module, take in ((a, optimizer.step), (b, reference.step)):
+        for p in (module[0].weight, module[0].bias):
+            p.grad = torch.ones_like(p)
+        take()
+    same(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_users_class_gets_the_spared_biases_in_a_group():
+    a = net()
+    keywords = {"lr": 0.1, "weight_decay": 0.5, "decay_biases": False}
+    optimizer = make_optimizer(torch.optim.Adadelta, a.parameters(), **keywords)
+    assert [g["weight_decay"] for g in optimizer.optimizer.param_groups] == [0.5, 0.0]
+    with pytest.raises(TrainingError, match=r"built already"):
+        make_optimizer(torch.optim.SGD(a.parameters(), lr=0.1), a.parameters(), decay_biases=False)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loaded_state_goes_on_with_the_same_bits(name):
     a = net()
