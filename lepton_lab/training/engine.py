@@ -406,6 +406,7 @@ class Engine:
         self.drop_turbo()
         if self.probing is not None:
             self.probing.close()
+            self.probing = None
         if self.writer is not None:
             self.writer.close()
         module = self.plan.module

@@ -65,7 +65,8 @@ def until(run, what):
 
 def cnn(norm=False):
     torch.manual_seed(0)
-    parts = [nn.Conv2d(3, 8, 3), *([nn.BatchNorm2d(8)] if norm else []), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU()]
+    first = nn.Conv2d(3, 8, 3, bias=not norm)  # a normalised bias has no gradient but rounding, which Adam magnifies
+    parts = [first, *([nn.BatchNorm2d(8)] if norm else []), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU()]
     return nn.Sequential(*parts, nn.Flatten(), nn.Linear(8 * 16, 3))
 
 
@@ -243,8 +244,9 @@ def test_an_update_that_fp16_leaves_out_is_no_nan(line):
 )
 def test_what_a_step_can_do_more_is_done_as_on_the_cpu(blobs, mlp, settings):
     a, b = mlp(), mlp()
-    fit(a, blobs, 2, device="cpu", threads=1, **settings)
-    fit(b, blobs, 2, **settings)
+    epochs, size = (1, 100) if "lbfgs" in settings.values() else (2, 10)  # each of its steps waits for the device often
+    fit(a, blobs, epochs, size, device="cpu", threads=1, **settings)
+    fit(b, blobs, epochs, size, **settings)
     near(a, b, rtol=1e-2, atol=2e-3)
 
 

@@ -168,21 +168,22 @@ def test_views_of_a_run_with_graphs(blobs, mlp):
 
 @pytest.mark.parametrize("compile", [False, True])
 def test_probes_measure_what_they_measure_on_the_cpu(blobs, mlp, compile):  # noqa: A002 - the setting's name
-    def probed(**settings):
-        probes = [PROBES[name](every(5)) for name in STANDARD]
+    def probed(spacing, **settings):
+        probes = [PROBES[name](every(spacing)) for name in STANDARD]
         return fit(mlp(), blobs, 2, probes=probes, probe_budget=None, **settings)
 
     plain = mlp()
     fit(plain, blobs, 2, compile=compile)
-    near, far = probed(device="cpu", threads=1), probed(compile=compile)
+    near = probed(1, device="cpu", threads=1)
+    far = probed(5, compile=compile)  # a GPU's next step is chosen at a reading, when the time of the last is known
     for p, q in zip(plain.parameters(), far.module.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4)
     assert not [e for e in far.history.events if e["kind"] == "probe"]
     for name in ("grad_norm", "weight_norm", "update_ratio"):
         a, b = near.probes.series(name), far.probes.series(name)
-        assert len(b.steps) > 2
+        assert len(b.steps) > 1
         common, i, j = np.intersect1d(a.steps, b.steps, return_indices=True)
-        assert len(common) > 1
+        assert len(common) >= len(b.steps) - 1  # the first one has no update before it
         np.testing.assert_allclose(a.values[i], b.values[j], rtol=2e-2, atol=1e-4)
 
 
