@@ -35,13 +35,19 @@ class LoadedSteps:
 
     def __init__(self, library: Path) -> None:
         self._runner = torch._C._aoti.AOTIModelContainerRunnerCpu(str(library), 1)
+        self._live: list[Tensor] = []
+        self._known: object = None
 
     def __call__(self, optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """Trains on x (steps, N, …) and y (steps, N, …); returns losses (steps,) and all outputs.
 
         Side effects: changes the optimizer's parameters and state in place.
         """
-        losses, outputs = self._runner.run(flat_arguments(optimizer, x, y, rates))
+        known = optimizer, optimizer.bound, [p.data_ptr() for p in optimizer.params]
+        if known != self._known:  # finding the tensors takes longer than to see that they are the same
+            params, states, count = live_tensors(optimizer)
+            self._live, self._known = [*params, *(t for values in states for t in values), count], known
+        losses, outputs = self._runner.run([*self._live, x, y, rates])
         return losses, outputs
 
 
@@ -58,6 +64,7 @@ class GraphSteps:
         x: Samples of the right shape, (steps, N, …).
         y: Their targets.
         capture: Makes a graph of a function; for tests on machines without a GPU.
+        buffers: What else a forward pass changes, such as running averages.
 
     Raises:
         RuntimeError: An operation cannot be captured, or memory ran out.
@@ -71,12 +78,13 @@ class GraphSteps:
         x: Tensor,
         y: Tensor,
         capture: Callable[[Callable[[], None], torch.device], Callable[[], None]] | None = None,
+        buffers: Sequence[Tensor] = (),
     ) -> None:
         self._x, self._y = x.clone(), y.clone()
         self._rates = torch.zeros(len(x), device=x.device)
         self._result: tuple[Tensor, Tensor] | None = None
         params, states, count = live_tensors(optimizer)
-        live = [*params, *(t for values in states for t in values), count]
+        live = [*params, *(t for values in states for t in values), count, *buffers]
         kept = [t.clone() for t in live]
 
         def body() -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Loop", "train"]
 
 _COMPILED_READINGS = 8  # of compiled steps, of which one takes an eager step for the norm of the gradients
+_FAR = 1 << 62  # steps, as many as one likes
 
 
 def train(run: Run, plan: Plan) -> None:
@@ -67,7 +68,7 @@ class Loop:
         self.readings = 0
         engine.options.measure = True
         self.logs: dict[str, float] = {}
-        engine.waiting = self.losses.__len__
+        engine.waiting = self.sizes.__len__
         self.controller = Controller(run, plan, engine, self)
         self.stopped_early = False
 
@@ -156,25 +157,26 @@ class Loop:
             progress.step += 1
             if after:
                 callbacks.call("on_train_batch_end", engine.batch_index(0) - 1, self.logs)
-            if len(losses) >= engine.log_every:
+            if len(sizes) >= engine.log_every:
                 self.read_back()
 
     def _turbo(self) -> bool:
         """Several steps in one call; False where fewer batches are left than a call takes."""
         engine = self.engine
         assert engine.turbo is not None
-        result = engine.turbo.advance()
+        result = engine.turbo.advance(_FAR if engine.probing is None else engine.probing.at - self.progress.step)
         if result is None:
             return False
         losses, outputs, targets = result
-        self.losses.extend(losses.unbind())
-        self.sizes.extend([engine.feed.batch_size] * len(losses))
+        steps = len(losses) * engine.turbo.steps
+        self.losses.extend(losses)
+        self.sizes.extend([engine.feed.batch_size] * steps)
         if self.keep_outputs:
-            self.outputs.append(outputs)
+            self.outputs.extend(outputs)
             self.targets.append(targets)
-        self.progress.step += len(losses)
+        self.progress.step += steps
         rest = 0 if self.plan.settings.log_every is not None else engine.turbo.steps - 1  # too few for another call
-        if len(self.losses) + rest >= engine.log_every:
+        if len(self.sizes) + rest >= engine.log_every:
             self.read_back()
         return True
 
@@ -192,8 +194,8 @@ class Loop:
             if change:
                 self.run.publish(**change)
             return
-        engine, progress, count = self.engine, self.progress, len(self.losses)
-        parts = [torch.stack(self.losses).float()]
+        engine, progress, count = self.engine, self.progress, len(self.sizes)
+        parts = [torch.hstack(self.losses).float()]
         extras: list[Tensor] = []
         elements = 0
         if self.keep_outputs:

@@ -116,6 +116,9 @@ class FusedOptimizer(EngineOptimizer):
         lr: Learning rate.
         options: Keyword arguments as of torch's class.
         decay_biases: Whether weight decay acts on parameters of fewer than two dimensions as well.
+
+    Attributes:
+        bound: Rises whenever options or the tensors of the state are replaced.
     """
 
     def __init__(
@@ -128,7 +131,7 @@ class FusedOptimizer(EngineOptimizer):
         decay_biases: bool = True,
     ) -> None:
         entry = OPTIMIZERS[name]
-        self.decay_biases = decay_biases
+        self.decay_biases, self.bound = decay_biases, 0
         self.name, self.params, self.options = name, list(params), {**entry.defaults, **options}
         self._lr = lr
         self._kernel = getattr(torch, entry.fused)
@@ -162,6 +165,7 @@ class FusedOptimizer(EngineOptimizer):
 
     def _bind(self) -> None:
         o = self.options
+        self.bound += 1
         if self._adam:
             self._lists = [self.state["exp_avg"], self.state["exp_avg_sq"], self.state.get("max_exp_avg_sq", [])]
             self._lists.append(self.state["step"])

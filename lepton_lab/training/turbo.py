@@ -12,7 +12,8 @@ the first step does not wait for it, where enough steps are left; and again wher
 
 Orders are obeyed before each call, so one that comes during a call waits for its end: two batches of a network whose
 steps are short, one of others; on a GPU as many as take no longer than 10 ms eagerly, ten at most, so that copies and
-launches are paid once for all of them. Where single batches are ordered, eager steps take them.
+launches are paid once for all of them. A CPU's samples are gathered for some calls at once; an order hands back those
+that were not trained on. Where single batches are ordered, eager steps take them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,38 +48,40 @@ _TURN = 50  # steps of either kind in turn, before it is decided which are quick
 _GRAPH_STEPS = 10  # of one CUDA graph, at most
 _GRAPH_SECONDS = 0.01  # s that they may take eagerly
 _GRAPH_CALLS = 20  # fewer are not worth a capture
-_GRAPH_READS = 4  # times as many steps between two readings: those of a graph take a small part of the time
+_FEWER_READS = 4  # times as many steps between two readings, as a reading takes longer than some compiled steps
+_CALLS = 4  # of a library, whose samples are gathered at once
+_READ_EVERY = 0.05  # s between two readings of a library's steps, at most
 _log = logging.getLogger(__name__)
 
 
 def reason_against(engine: Engine) -> str | None:
     """Why the steps of a training cannot be compiled; None where they can."""
-    settings, optimizer = engine.settings, engine.optimizer
+    settings, optimizer, on_cpu = engine.settings, engine.optimizer, engine.device.type == "cpu"
     if settings.compile is False:
         return "it was switched off"
     if settings.deterministic:
         return "a deterministic run trains eagerly"
-    if not engine.options.usual or engine.options.autocast is not None:
+    if not engine.options.usual or (on_cpu and engine.options.autocast is not None):
         return "steps do more than forward, backward and update"
     if not isinstance(optimizer, FusedOptimizer) or optimizer.options.get("amsgrad") or optimizer.options["maximize"]:
         return f"the optimizer {optimizer.name!r} has no compiled form"
     if len(optimizer.params) != sum(1 for _ in engine.module.parameters()) or len(optimizer.counters) > 1:
         return "some parameters are frozen or not always used"
-    if optimizer.options.get("nesterov") or optimizer.options.get("dampening"):
+    if on_cpu and (optimizer.options.get("nesterov") or optimizer.options.get("dampening")):
         return "this kind of momentum has no compiled form"
-    if optimizer.spares and engine.device.type == "cpu":
+    if on_cpu and optimizer.spares:
         return "weight decay spares some parameters"
     if not isinstance(engine.feed, ResidentFeed) or not engine.feed.plain:
         return "batches are prepared one by one"
-    if engine.device.type == "cuda" and engine.plan.loss is not None:
+    if not on_cpu and engine.plan.loss is not None:
         return "a loss of the user's may wait for the device"
     if any(engine.callbacks.has(name) for name in ("on_train_batch_begin", "on_train_batch_end")):
         return "callbacks want to see every batch"
-    return _reason_against_module(engine.head.forward)
+    return _reason_against_module(engine.head.forward, on_cpu)
 
 
-def _reason_against_module(module: nn.Module) -> str | None:
-    if any(True for _ in module.buffers()):
+def _reason_against_module(module: nn.Module, on_cpu: bool) -> str | None:
+    if on_cpu and any(True for _ in module.buffers()):
         return "the network keeps running averages"
     for m in module.modules():
         if m._forward_hooks or m._forward_pre_hooks or m._backward_hooks:
@@ -112,7 +116,7 @@ class Turbo:
         self._about = _about(engine)
         trusted = engine.settings.compile is True or engine.device.type != "cpu"
         self._trial = None if trusted else Trial()
-        self._log_every: int | None = None  # what it was before a graph took over
+        self._log_every: int | None = None  # what it was before compiled steps took over
 
     def decide(self) -> bool:
         """Loads what was compiled before; compiles where that was asked for.
@@ -153,14 +157,33 @@ class Turbo:
         engine, optimizer = self.engine, _optimizer(self.engine)
         head = engine.head
         try:
-            self._function = GraphSteps(head.forward, head.loss, optimizer, *self._example())
+            forward, loss = self._cast(head.forward), head.loss
+            self._function = GraphSteps(forward, loss, optimizer, *self._example(), buffers=engine.options.buffers)
             self.ready = True
         except RuntimeError as problem:  # an operation that cannot be captured: training goes on eagerly
             _log.info("steps could not be captured as a CUDA graph: %s", problem)
-        if self.ready and engine.settings.log_every is None and self.steps == _GRAPH_STEPS:
-            self._log_every = engine.log_every
-            engine.log_every = max(engine.log_every, min(_GRAPH_READS * engine.log_every, engine.most_unread))
+        if self.ready and self.steps == _GRAPH_STEPS:
+            self._read_less(engine.most_unread)
         return self.ready
+
+    def _cast(self, forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The forward pass in the run's precision."""
+        device, dtype = self.engine.device.type, self.engine.options.autocast
+        if dtype is None:
+            return forward
+
+        def mixed(x: Tensor) -> Tensor:
+            with torch.autocast(device, dtype, cache_enabled=False):  # a graph must make its own copies of the weights
+                return forward(x).float()
+
+        return mixed
+
+    def _read_less(self, most: int) -> None:
+        """Lets more steps pass between two readings, at most so many; `close` takes it back."""
+        engine = self.engine
+        if engine.settings.log_every is None and self._log_every is None:
+            self._log_every = engine.log_every
+            engine.log_every = max(engine.log_every, min(_FEWER_READS * engine.log_every, most))
 
     def _example(self) -> tuple[Tensor, Tensor]:
         feed = self.engine.feed
@@ -169,12 +192,14 @@ class Turbo:
         x = feed.x.index_select(0, rows)
         if feed.layout:
             x = x.contiguous(memory_format=torch.channels_last)
-        return self._shaped(x), self._shaped(feed.y.index_select(0, rows))
+        return self._shaped(x)[0], self._shaped(feed.y.index_select(0, rows))[0]
 
     def _load(self) -> bool:
         assert self._library is not None
-        self._function = load_library(self._library)
+        engine, self._function = self.engine, load_library(self._library)
         self.ready = self._function is not None
+        if self.ready and self.steps == STEPS_PER_CALL:
+            self._read_less(min(engine.most_unread, int(_READ_EVERY / max(1e-6, engine.step_seconds))))
         return self.ready
 
     def poll(self) -> None:
@@ -224,14 +249,17 @@ class Turbo:
             self._job.stop()
             self._job = None
 
-    def _shaped(self, x: Tensor) -> Tensor:
-        return x.reshape(self.steps, self._size, *x.shape[1:])
+    def _shaped(self, x: Tensor, calls: int = 1) -> tuple[Tensor, ...]:
+        return x.reshape(calls, self.steps, self._size, *x.shape[1:]).unbind()
 
-    def advance(self) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Trains `steps` batches; None where fewer whole ones are left in the epoch.
+    def advance(self, most: int) -> tuple[list[Tensor], list[Tensor], Tensor] | None:
+        """Trains `steps` batches, or a few times as many; None where fewer whole ones are left in the epoch.
+
+        Args:
+            most: Steps after which there is something else to do; more are taken only where one call takes more.
 
         Returns:
-            Losses (steps,), outputs and targets of all samples.
+            Losses (steps,) and outputs of each call, and the targets of all samples.
         """
         engine, feed, count = self.engine, self.engine.feed, self.steps * self._size
         assert isinstance(feed, ResidentFeed)
@@ -242,9 +270,26 @@ class Turbo:
             return None
         if self._trial is not None and not self._take_turn(self._trial):
             return None
-        rates = self._rates()
-        x, y = feed.take(count)
-        losses, outputs = self._function(_optimizer(engine), self._shaped(x), self._shaped(y), rates)
+        calls = 1
+        if self._trial is None and engine.device.type == "cpu":
+            room = min(most, engine.log_every - self.waiting, (feed.samples - feed.position) // self._size)
+            calls = max(1, min(_CALLS, room // self.steps))
+        rates = self._rates(calls)
+        x, y = feed.take(calls * count)
+        controls, optimizer = engine.run.controls, _optimizer(engine)
+        losses, outputs = [], []
+        for x_i, y_i, rate in zip(self._shaped(x, calls), self._shaped(y, calls), rates, strict=True):
+            loss, output = self._function(optimizer, x_i, y_i, rate)
+            losses.append(loss)
+            outputs.append(output)
+            if controls.pending:
+                break
+        left = (calls - len(losses)) * count
+        if left:
+            feed.position -= left
+            y = y[: len(losses) * count]
+            if engine.schedule.changes:
+                engine.follow_schedule(self._size)  # the rate of the last batch that was trained
         return losses, outputs, y
 
     def _take_turn(self, trial: Trial) -> bool:
@@ -263,24 +308,27 @@ class Turbo:
         """Steps since the last reading, which a call may not run past."""
         return self.engine.unread()
 
-    def _rates(self) -> Tensor:
+    def _rates(self, calls: int) -> Sequence[Tensor]:
+        """The learning rates (steps,) of each call."""
         engine = self.engine
         if not engine.schedule.changes:
             lr = engine.optimizer.lr
             if self._rate is None or self._rate[0] != lr:
                 self._rate = lr, torch.full((self.steps,), lr, device=engine.device)  # no copy: nothing waits
-            return self._rate[1]
+            return [self._rate[1]] * calls
         values = []
-        for i in range(self.steps):
+        for i in range(calls * self.steps):
             engine.follow_schedule(-i * self._size)
             values.append(engine.optimizer.lr)
         pinned = engine.device.type == "cuda"  # from there it is copied without waiting for the steps before
-        return torch.tensor(values, pin_memory=pinned).to(engine.device, non_blocking=True)
+        rates = torch.tensor(values, pin_memory=pinned).to(engine.device, non_blocking=True)
+        return rates.reshape(calls, self.steps).unbind()
 
     def settings_changed(self) -> None:
         """Goes back to eager steps where the compiled ones would not do the same; on a GPU until the next reading."""
         engine = self.engine
-        if _about(engine) == self._about and not _reason_against_module(engine.head.forward):
+        on_cpu = engine.device.type == "cpu"
+        if _about(engine) == self._about and not _reason_against_module(engine.head.forward, on_cpu):
             return
         engine.drop_turbo()
         if engine.device.type == "cuda" and reason_against(engine) is None:

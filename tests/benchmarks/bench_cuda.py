@@ -110,6 +110,7 @@ def _cnn(rounds: int, share: float, batch: int) -> list[dict]:
             "fp32": engine(compile=False),
             "graph": engine(compile=True),
             "auto": engine(compile=False, precision="auto"),
+            "auto graph": engine(compile=True, precision="auto"),
         },
         rounds,
     )
@@ -117,6 +118,7 @@ def _cnn(rounds: int, share: float, batch: int) -> list[dict]:
         row(f"CIFAR CNN, batch {batch}, fp32: engine / best hand-written loop", ratio["fp32"], "≤ 1.02"),
         row("the same with CUDA graphs", ratio["graph"], ""),
         row('the same, eager, with precision="auto"', ratio["auto"], ""),
+        row('the same with CUDA graphs and precision="auto"', ratio["auto graph"], ""),
     ]
 
 

@@ -321,6 +321,25 @@ def test_steps_that_are_replayed_as_a_graph(blobs, mlp):
         torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-6)
 
 
+def test_what_a_graph_tries_changes_no_running_averages():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3))
+    optimizer = make_optimizer("sgd", module.parameters(), options={"momentum": 0.9, "nesterov": True})
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+
+    def capture(body, device):
+        body()
+        assert not torch.equal(module[1].running_mean, before["1.running_mean"])
+        return body
+
+    x, y = torch.randn(2, 8, 4), torch.arange(16).reshape(2, 8) % 3
+    buffers = list(module.buffers())
+    graph = GraphSteps(module, nn.functional.cross_entropy, optimizer, x, y, capture, buffers=buffers)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    graph(optimizer, x, y, torch.full((2,), 0.1))
+    assert module[1].num_batches_tracked == 2
+
+
 def test_single_steps_are_single_beside_compiled_ones(calls, blobs, mlp):
     fit(mlp(), blobs, True)
     run = Trainer(mlp(), compile="auto", threads=1, metrics=["accuracy"]).start(
@@ -354,3 +373,34 @@ def test_orders_are_obeyed_within_one_call(calls, blobs, mlp):
     run.stop()
     run.wait(10)
     assert run.status.lr == 0.5
+
+
+@pytest.mark.parametrize("settings", [{}, {"schedule": "one_cycle", "lr": 0.02}])
+def test_an_order_hands_back_what_was_gathered_for_later_calls(calls, blobs, mlp, monkeypatch, settings):
+    fit(mlp(), blobs, True)  # compiles
+    calls.clear()
+    eager, compiled = mlp(), mlp()
+    usual = Uncompiled.__call__
+
+    def call(self, optimizer, x, y, rates):
+        result = usual(self, optimizer, x, y, rates)
+        if len(calls) == 2:
+            run.pause()
+        return result
+
+    monkeypatch.setattr(Uncompiled, "__call__", call)
+    trainer = Trainer(compiled, compile=True, threads=1, metrics=["accuracy"], **settings)
+    run = trainer.start(blobs, 3, 20, record=False, slots=Slots(1))
+    while run.status.state != "paused":
+        run._done.wait(0.005)
+    assert run.status.step == 5  # an eager one, and two calls of two
+    lr = run.status.lr
+    run.resume()
+    run.wait(30)
+    assert run.status.step == 30
+    assert len(calls) >= 12
+
+    reference = fit(eager, blobs, False, epochs=3, log_every=5, **settings)
+    assert lr == pytest.approx(reference.history.steps.to_frame()["lr"][0])
+    for p, q in zip(eager.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-5)

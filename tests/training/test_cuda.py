@@ -94,6 +94,8 @@ def test_weights_are_those_of_the_cpu(blobs, mlp):
         {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
         {"optimizer": "sgd", "lr": 0.1},
         {"schedule": "one_cycle", "lr": 0.02},
+        {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "optimizer_args": {"nesterov": True}},
+        {"optimizer": "adamw", "weight_decay": 0.5, "decay_biases": False},
     ],
 )
 def test_a_graph_gives_the_weights_of_eager_steps(blobs, mlp, graphs, settings):
@@ -123,12 +125,26 @@ def test_a_graph_takes_over_by_itself_where_enough_steps_are_left(blobs, mlp, gr
     assert not graphs
 
 
-def test_a_graph_of_a_convolutional_network_gives_the_weights_of_eager_steps(images, graphs):
-    a, b = cnn(), cnn()
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_graph_of_a_convolutional_network_gives_the_weights_of_eager_steps(images, graphs, norm):
+    a, b = cnn(norm), cnn(norm)
     fit(a, images, 8, channels_last=True)
     fit(b, images, 8, channels_last=True, compile=True)
     assert graphs
     near(a, b, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_graph_in_mixed_precision_gives_the_weights_of_eager_steps(images, graphs, norm):
+    a, b, full = cnn(norm), cnn(norm), cnn(norm)
+    fit(a, images, 4, precision="bf16")
+    fit(b, images, 4, precision="bf16", compile=True)
+    fit(full, images, 4)
+    assert graphs
+    far = [(p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters(), strict=True)]
+    rounded = [(p - q).abs().max().item() for p, q in zip(a.parameters(), full.parameters(), strict=True)]
+    assert max(far) < 0.5 * max(rounded)
+    assert b(torch.randn(2, 3, 8, 8)).dtype is torch.float32
 
 
 def test_a_step_that_cannot_be_captured_leaves_the_weights_and_trains_eagerly(blobs, mlp, graphs, monkeypatch):
@@ -240,8 +256,11 @@ def test_an_update_that_fp16_leaves_out_is_no_nan(line):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"ema": 0.9}, {"clip_norm": 0.1}, {"accumulate": 3}, {"optimizer": "rmsprop"}, {"optimizer": "lbfgs"}]
-)
+    "settings",
+    [
+        {"ema": 0.9}, {"clip_norm": 0.1}, {"accumulate": 3}, {"optimizer": "rmsprop"}, {"optimizer": "lbfgs", "lr": 0.01}
+    ],
+)  # fmt: skip
 def test_what_a_step_can_do_more_is_done_as_on_the_cpu(blobs, mlp, settings):
     a, b = mlp(), mlp()
     epochs, size = (1, 100) if "lbfgs" in settings.values() else (2, 10)  # each of its steps waits for the device often
