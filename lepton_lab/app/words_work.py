@@ -16,6 +16,7 @@ _SETTINGS = {
     "optimizer": "way of learning (optimizer)",
     "schedule": "step size over time (schedule)",
     "weight_decay": "pull towards small weights (weight decay)",
+    "decay_biases": "whether offsets are pulled as well (decay of biases)",
     "seed": "seed of chance",
     "precision": "precision of numbers",
     "probes": "what is measured inside",

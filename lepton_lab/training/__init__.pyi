@@ -8,6 +8,7 @@ from .checkpoint import (
     save_checkpoint as save_checkpoint,
 )
 from .commands import COMMANDS as COMMANDS, Command as Command, Controls as Controls
+from .continuing import resume_run as resume_run
 from .history import History as History, Table as Table
 from .losses import LOSSES as LOSSES, LossEntry as LossEntry
 from .lr_finder import LearningRates as LearningRates, lr_find as lr_find
@@ -26,9 +27,4 @@ from .sequential import Sequential as Sequential
 from .settings import TrainSettings as TrainSettings
 from .slots import Slots as Slots, default_slots as default_slots, set_slots as set_slots
 from .status import RunState as RunState, RunStatus as RunStatus
-from .trainer import (
-    StartRequest as StartRequest,
-    Trainer as Trainer,
-    resume_run as resume_run,
-    start_spec as start_spec,
-)
+from .trainer import StartRequest as StartRequest, Trainer as Trainer, start_spec as start_spec

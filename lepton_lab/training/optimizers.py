@@ -98,8 +98,15 @@ class EngineOptimizer(ABC):
         """Everything that the next step depends on: tensors by name, and plain JSON data. Not copied."""
 
     @abstractmethod
-    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        """Copies what `state_dict` gave."""
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, options: bool = True) -> None:
+        """Copies what `state_dict` gave.
+
+        Args:
+            tensors: Its tensors.
+            about: Its plain data.
+            options: Whether rate and weight decay are taken over as well; where not, a state of other parameter groups
+                is left out.
+        """
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""
@@ -252,7 +259,7 @@ class FusedOptimizer(EngineOptimizer):
         return tensors, about
 
     @override
-    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, options: bool = True) -> None:
         counts = {float(t) for name, t in tensors.items() if name.endswith(".step")}
         if self._adam and len(counts) > 1:
             self.state["step"] = [t.clone() for t in self.state["step"]]
@@ -262,6 +269,8 @@ class FusedOptimizer(EngineOptimizer):
                 for i, t in enumerate(values):
                     if f"{i}.{key}" in tensors:
                         t.copy_(tensors[f"{i}.{key}"])
+        if not options:
+            return
         self._lr = float(about["lr"])
         if "weight_decay" in about.get("options", {}):
             self.set_weight_decay(float(about["options"]["weight_decay"]))
@@ -311,8 +320,15 @@ class TorchOptimizer(EngineOptimizer):
         return tensors, {"name": self.name, "tree": about}
 
     @override
-    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-        self.optimizer.load_state_dict(unflatten(tensors, about["tree"]))
+    def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, options: bool = True) -> None:
+        state, groups = unflatten(tensors, about["tree"]), self.optimizer.param_groups
+        if not options:
+            saved = state["param_groups"]
+            if [len(group["params"]) for group in saved] != [len(group["params"]) for group in groups]:
+                return
+            pairs = zip(groups, saved, strict=True)
+            state["param_groups"] = [{**own, "params": other["params"]} for own, other in pairs]
+        self.optimizer.load_state_dict(state)
 
 
 def make_optimizer(

@@ -118,7 +118,7 @@ class Run:
     def resume(self) -> None:
         """Goes on after `pause`; a run that was stopped or interrupted goes on from its last checkpoint."""
         if self.state.ended:
-            from lepton_lab.training.trainer import resume_run
+            from lepton_lab.training.continuing import resume_run
 
             resume_run(self)
         else:
@@ -204,7 +204,7 @@ class Run:
         Returns:
             The new run, already started. This one goes on undisturbed.
         """
-        from lepton_lab.training.trainer import fork_run
+        from lepton_lab.training.continuing import fork_run
 
         return fork_run(self, at, name, changes)
 

@@ -79,20 +79,21 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
     if "progress" not in about:
         return
     engine.progress.load(about["progress"])
-    state = about["optimizer"]
+    state, changed = about["optimizer"], set(about.get("forked") or ())
     if state["name"] == engine.optimizer.name:
         try:
-            engine.optimizer.load_state_dict(snapshot.part("optimizer"), state)
+            engine.optimizer.load_state_dict(snapshot.part("optimizer"), state, options=not changed)
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError("the optimizer's state does not fit", received=str(error)) from error
-    if about.get("forked"):
-        engine.optimizer.set_lr(engine.base_lr)
-    else:
+    if not changed & {"lr", "optimizer", "schedule"}:
         engine.base_lr = float(about["base_lr"])
+    if changed:
+        engine.optimizer.set_lr(engine.base_lr)
+    if "batch_size" not in changed:
         engine.feed.batch_size = int(about["batch_size"])
-        if engine.settings.precision == "auto" and not about["mixed"]:
-            engine.use_autocast(None)
-        _load_changes(engine, about)
+    if engine.settings.precision == "auto" and not about["mixed"]:
+        engine.use_autocast(None)
+    _load_changes(engine, about, changed)
     average, shadow = engine.options.average, snapshot.part("ema")
     if average is not None and shadow:
         for i, t in enumerate(average.shadow):
@@ -117,10 +118,10 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
     restore_rng(snapshot.part("rng"), engine.device)
 
 
-def _load_changes(engine: Engine, about: Any) -> None:
+def _load_changes(engine: Engine, about: Any, changed: set[str]) -> None:
     from lepton_lab.training.controller import set_dropout
 
-    if about["weight_decay"] is not None:
+    if about["weight_decay"] is not None and not changed & {"weight_decay", "optimizer"}:
         engine.weight_decay = float(about["weight_decay"])
         engine.optimizer.set_weight_decay(engine.weight_decay)
     if about["dropout"] is not None:

@@ -33,7 +33,6 @@ __all__ = ["find_snapshot", "fork_stored", "resume_stored", "revive", "start_job
 
 _OWNERSHIP = ("state", "host", "pid", "process_started", "heartbeat")
 _KEPT_DATA = 4
-_RESHAPED = frozenset({"lr", "weight_decay", "batch_size", "momentum", "optimizer", "schedule"})
 
 
 def start_job(workspace: Workspace, row: RunRow, *, resume: bool) -> Run:
@@ -71,6 +70,7 @@ def fork_stored(
 ) -> Run:
     """Starts a new run from a checkpoint of another one; see `StoredRun.fork`."""
     from lepton_lab.training.checkpoint import Snapshot
+    from lepton_lab.training.continuing import RESHAPING
     from lepton_lab.training.trainer import trainer_of
 
     row = find_run(workspace.database, run_id)
@@ -81,7 +81,7 @@ def fork_stored(
     history = None
     if "progress" in snapshot.about:  # the best weights alone begin at epoch 0
         history = _history(workspace, row).truncated(step, int(snapshot.about["epoch"]))
-    about = {**snapshot.about, **({"forked": True} if _RESHAPED & set(changes) else {})}
+    about = {**snapshot.about, "forked": sorted(RESHAPING & set(changes))}
     return trainer.start(
         data if data is not None else _load((row["data"] or {}).get("source")),
         name=name or f"{row['name']} (fork)",
@@ -163,7 +163,7 @@ def find_snapshot(folder: Path, at: str | int) -> Snapshot:
 
 
 def _go_on(workspace: Workspace, row: RunRow, data: DataBundle) -> Run:
-    from lepton_lab.training.trainer import resume_run
+    from lepton_lab.training.continuing import resume_run
 
     _network(row)
     run = _run(workspace, row)

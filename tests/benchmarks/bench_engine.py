@@ -204,7 +204,7 @@ def ratios(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, floa
 
 def _history(rows: int) -> list[dict]:
     """Cost of a row; the last tenth of a long table and the first of a new one take turns, in ten slices each."""
-    row, part = (1.0, 0.5, 2.0, 0.25, 1e-3, 0.9), rows // 10
+    values, part = (1.0, 0.5, 2.0, 0.25, 1e-3, 0.9), rows // 10
 
     def table() -> Table:
         return Table(("step", "epoch", "time", "loss", "lr", "accuracy"), single=("loss", "accuracy"))
@@ -212,14 +212,14 @@ def _history(rows: int) -> list[dict]:
     def cost(table: Table, count: int) -> float:
         start = time.perf_counter()
         for _ in range(count):
-            table.append(row)
+            table.append(values)
         return (time.perf_counter() - start) / count * 1e6
 
     long, new = table(), table()
     costs = [cost(long, part) for _ in range(9)]
     slices = [(cost(new, part // 10), cost(long, part // 10)) for _ in range(10)]
     costs.append(_median(last for _, last in slices))
-    size = long.nbytes() / (len(long) * len(row))
+    size = long.nbytes() / (len(long) * len(values))
     return [
         {"what": f"History.append, of {rows:,} rows", "value": _median(costs), "unit": "µs", "target": "≤ 3"},
         row("its last tenth / its first, in turn", _median(last / first for first, last in slices), "flat"),

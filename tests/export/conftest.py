@@ -100,7 +100,9 @@ def pictures_case(home: Path) -> Case:
 @pytest.fixture(scope="session")
 def table_case(home: Path) -> Case:
     data = ll.load_table(table(home / "people.csv"), target="kind", mark_missing=["age"])
-    run = ll.Trainer(zoo.mlp(data.sample_shape, 2), epochs=2, batch_size=16, clip_norm=1.0, weight_decay=1e-3)
+    run = ll.Trainer(
+        zoo.mlp(data.sample_shape, 2), epochs=2, batch_size=16, clip_norm=1.0, weight_decay=1e-3, decay_biases=False
+    )
     row = {"id": "x", "age": None, "colour": "mauve", "since": "24.12.2020", "price": "1.234,5", "member": True}
     sample = home / "row.csv"
     sample.write_text("id;age;colour;since;price;member\nx;;mauve;24.12.2020;1.234,5;True\n", encoding="utf-8")

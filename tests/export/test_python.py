@@ -53,8 +53,13 @@ def test_trains_on_the_same_samples(case: Case, folder: Path, alone: Callable[..
 
 def test_data_with_a_name_travel_prepared(tmp_path: Path, alone: Callable[..., str]) -> None:
     data = ll.load_dataset("iris")
-    run = ll.Trainer(zoo.mlp(data.sample_shape, 3), epochs=1, class_weights="balanced").start(data, name="iris").wait()
+    settings = {"epochs": 1, "class_weights": "balanced", "weight_decay": 0.25, "decay_biases": False}
+    run = ll.Trainer(zoo.mlp(data.sample_shape, 3), **settings).start(data, name="iris").wait()
     made = ll.export_python(run, tmp_path / "p")
+    code = (tmp_path / "p" / "train.py").read_text(encoding="utf-8")
+    assert (
+        code.index("p.dim() > 1") < code.index('p.dim() <= 1], "weight_decay": 0.0') < code.index("weight_decay=0.25")
+    )
     assert "data/prepared.safetensors" in made.files
     assert "epoch 1" in alone(made.path, "train.py", "--epochs", "1")
 

@@ -236,6 +236,36 @@ def test_a_fork_goes_on_from_there_with_other_settings(train, mlp):
     assert all(torch.equal(v, before[k]) for k, v in run.module.state_dict().items())
 
 
+def size(module, dims):
+    return sum(p.square().sum().item() for p in module.parameters() if (p.dim() > 1) == (dims > 1))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
+def test_a_fork_has_the_weight_decay_that_it_was_given(train, mlp, optimizer):
+    run = train(mlp(), epochs=2, optimizer=optimizer, lr=0.01, weight_decay=0.0)
+    same, less, spared = (
+        run.fork(epochs=6, **changes).wait().module
+        for changes in ({"weight_decay": 0.0}, {"weight_decay": 2.0}, {"weight_decay": 2.0, "decay_biases": False})
+    )
+    assert size(less, 2) < 0.8 * size(same, 2)
+    assert size(spared, 2) < 0.8 * size(same, 2)
+    assert size(less, 1) < 0.8 * size(spared, 1)
+
+
+def test_a_fork_keeps_what_was_set_meanwhile_and_it_does_not_change(blobs, mlp):
+    run = Trainer(mlp(), compile=False, threads=1, lr=0.01).start(blobs, 100_000, 20, record=False, slots=Slots(1))
+    until(run, RunState.RUNNING)
+    run.set(batch_size=25, lr=0.02, weight_decay=0.5)
+    while run.status.batch_size != 25:
+        run._done.wait(0.01)
+    run.stop()
+    run.wait(10)
+    fork = run.fork(at="last", weight_decay=0.1, epochs=run.status.epoch + 2).wait()
+    assert (fork.status.batch_size, fork.status.lr) == (25, 0.02)
+    other = run.fork(at="last", lr=0.03, batch_size=50, epochs=run.status.epoch + 2).wait()
+    assert (other.status.batch_size, other.status.lr) == (50, 0.03)
+
+
 def test_a_fork_of_the_best_weights_begins_a_history_of_its_own(train, mlp):
     run = train(mlp(), epochs=3, lr=0.01, monitor="loss")
     fork = run.fork("best", lr=0.001, epochs=2).wait()
