@@ -32,7 +32,7 @@ from lepton_lab.training.setup import class_weights_of
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine
-    from lepton_lab.training.optimizers import FusedOptimizer
+    from lepton_lab.training.updates import FusedOptimizer
 
 __all__ = ["CompileJob", "expected", "library_of", "load_library", "order_of"]
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.training.captures import TURNS
-from lepton_lab.training.optimizers import FusedOptimizer
+from lepton_lab.training.updates import FusedOptimizer
 
 __all__ = ["GraphSteps", "LoadedSteps", "flat_arguments", "live_tensors", "several_steps"]
 

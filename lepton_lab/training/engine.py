@@ -18,7 +18,7 @@ from lepton_lab.training.feeds import Feed, StreamFeed, make_feed
 from lepton_lab.training.guard import Guard
 from lepton_lab.training.memory import available_memory, release
 from lepton_lab.training.metrics import MetricSet
-from lepton_lab.training.optimizers import EngineOptimizer, FusedOptimizer, make_optimizer
+from lepton_lab.training.optimizers import make_optimizer
 from lepton_lab.training.progress import Clock, Progress
 from lepton_lab.training.schedules import Schedule, Span, make_schedule
 from lepton_lab.training.setup import (
@@ -35,6 +35,7 @@ from lepton_lab.training.status import RunState
 from lepton_lab.training.steps import Average, FullStep, Step, StepOptions, make_step
 from lepton_lab.training.threads import best_time, pick_threads
 from lepton_lab.training.turbo import Turbo, reason_against
+from lepton_lab.training.updates import EngineOptimizer, FusedOptimizer
 from lepton_lab.training.validate import measure
 
 if TYPE_CHECKING:

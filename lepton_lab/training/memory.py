@@ -11,7 +11,7 @@ import psutil
 import torch
 
 from lepton_lab.training.captures import TURNS
-from lepton_lab.training.optimizers import EngineOptimizer
+from lepton_lab.training.updates import EngineOptimizer
 
 __all__ = ["available_memory", "describe_halving", "forget_frames", "release", "used_memory"]
 

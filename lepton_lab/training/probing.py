@@ -25,8 +25,8 @@ from lepton_lab.probes.log import ProbeLog
 from lepton_lab.probes.quiet import uncompiled, undisturbed
 from lepton_lab.probes.schedules import NEVER, Place
 from lepton_lab.probes.session import Session, Watch
-from lepton_lab.training.optimizers import FusedOptimizer
 from lepton_lab.training.steps import FullStep, StepResult
+from lepton_lab.training.updates import FusedOptimizer
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.training.guard import Guard
-from lepton_lab.training.optimizers import EngineOptimizer, TorchOptimizer
+from lepton_lab.training.updates import EngineOptimizer, TorchOptimizer
 
 __all__ = ["Average", "FullStep", "Step", "StepOptions", "StepResult", "UnusualStep", "make_step", "plain_step"]
 

@@ -32,9 +32,9 @@ from torch import Tensor, nn
 from lepton_lab.training.compile_job import CompileJob, expected, library_of, load_library, order_of
 from lepton_lab.training.compiled import GraphSteps, LoadedSteps
 from lepton_lab.training.feeds import ResidentFeed
-from lepton_lab.training.optimizers import FusedOptimizer
 from lepton_lab.training.payback import Estimate, note_share
 from lepton_lab.training.setup import usable_cpus
+from lepton_lab.training.updates import FusedOptimizer
 
 if TYPE_CHECKING:
     from lepton_lab.training.engine import Engine

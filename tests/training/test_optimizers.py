@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from lepton_lab.errors import TrainingError, UnknownNameError
-from lepton_lab.training.optimizers import OPTIMIZERS, FusedOptimizer, make_optimizer
+from lepton_lab.training.optimizers import OPTIMIZERS, make_optimizer
+from lepton_lab.training.updates import FusedOptimizer
 
 NAMES = sorted(OPTIMIZERS.names())
 TORCH = {
