@@ -36,7 +36,7 @@ def test_a_search_gives_the_curve_of_lr_find(wire, open_view, trainer, digits):
     whole = view.call("catch_up")
     lr, loss = whole.array(0).reshape(2, -1)
     np.testing.assert_allclose(lr, expected.lrs, rtol=1e-6)
-    np.testing.assert_allclose(loss, expected.losses, rtol=1e-6)
+    np.testing.assert_allclose(loss, expected.losses, rtol=1e-4)  # one thread or two: sums of another order
     assert finder.state == "done"
     pieces = wire.of("points")
     assert pieces[0].content["from"] == 0
