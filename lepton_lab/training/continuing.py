@@ -22,7 +22,12 @@ from lepton_lab.training.trainer import trainer_of
 
 __all__ = ["RESHAPING", "fork_run", "resume_run"]
 
-RESHAPING = frozenset({"lr", "weight_decay", "decay_biases", "batch_size", "momentum", "optimizer", "schedule"})
+RESHAPING = frozenset(
+    {
+        "lr", "weight_decay", "decay_biases", "batch_size", "momentum", "optimizer", "optimizer_args", "schedule",
+        "precision",
+    }
+)  # fmt: skip
 """Settings of which a fork takes its own where they were changed, not those that its snapshot was taken with."""
 
 

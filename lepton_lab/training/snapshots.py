@@ -91,7 +91,7 @@ def load_snapshot(engine: Engine, snapshot: Snapshot) -> None:
         engine.optimizer.set_lr(engine.base_lr)
     if "batch_size" not in changed:
         engine.feed.batch_size = int(about["batch_size"])
-    if engine.settings.precision == "auto" and not about["mixed"]:
+    if engine.settings.precision == "auto" and not about["mixed"] and "precision" not in changed:
         engine.use_autocast(None)
     _load_changes(engine, about, changed)
     average, shadow = engine.options.average, snapshot.part("ema")

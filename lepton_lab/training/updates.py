@@ -282,7 +282,8 @@ class TorchOptimizer(EngineOptimizer):
 
     @override
     def load_state_dict(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, options: bool = True) -> None:
-        state, groups = unflatten(tensors, about["tree"]), self.optimizer.param_groups
+        copies = {name: t.clone() for name, t in tensors.items()}  # torch keeps the tensors that it is given
+        state, groups = unflatten(copies, about["tree"]), self.optimizer.param_groups
         if not options:
             saved = state["param_groups"]
             if [len(group["params"]) for group in saved] != [len(group["params"]) for group in groups]:

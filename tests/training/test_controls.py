@@ -252,6 +252,19 @@ def test_a_fork_has_the_weight_decay_that_it_was_given(train, mlp, optimizer):
     assert size(less, 1) < 0.8 * size(spared, 1)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "nadam"])
+def test_forks_leave_each_other_alone(train, mlp, optimizer):
+    run = train(mlp(), epochs=2, optimizer=optimizer, lr=0.01)
+    first, second = (run.fork(epochs=4).wait() for _ in range(2))
+    assert first.history["loss"] == second.history["loss"]
+
+
+def test_a_fork_has_the_options_of_the_optimizer_that_it_was_given(train, mlp):
+    run = train(mlp(), epochs=2, optimizer="rmsprop", lr=0.01)
+    slow, usual = (run.fork(epochs=3, **changes).wait().module for changes in ({"optimizer_args": {"alpha": 0.1}}, {}))
+    assert not torch.equal(slow[0].weight, usual[0].weight)
+
+
 def test_a_fork_keeps_what_was_set_meanwhile_and_it_does_not_change(blobs, mlp):
     run = Trainer(mlp(), compile=False, threads=1, lr=0.01).start(blobs, 100_000, 20, record=False, slots=Slots(1))
     until(run, RunState.RUNNING)
