@@ -45,8 +45,7 @@ class LoadedSteps:
         """
         known = optimizer, optimizer.bound, [p.data_ptr() for p in optimizer.params]
         if known != self._known:  # finding the tensors takes longer than to see that they are the same
-            params, states, count = live_tensors(optimizer)
-            self._live, self._known = [*params, *(t for values in states for t in values), count], known
+            self._live, self._known = live_tensors(optimizer), known
         losses, outputs = self._runner.run([*self._live, x, y, rates])
         return losses, outputs
 
@@ -83,8 +82,7 @@ class GraphSteps:
         self._x, self._y = x.clone(), y.clone()
         self._rates = torch.zeros(len(x), device=x.device)
         self._result: tuple[Tensor, Tensor] | None = None
-        params, states, count = live_tensors(optimizer)
-        live = [*params, *(t for values in states for t in values), count, *buffers]
+        live = [*live_tensors(optimizer), *buffers]
         kept = [t.clone() for t in live]
 
         def body() -> None:
@@ -225,16 +223,14 @@ def _sgd(o: dict[str, Any]) -> Update:
     return update
 
 
-def live_tensors(optimizer: FusedOptimizer) -> tuple[list[Tensor], list[list[Tensor]], Tensor]:
-    """The live tensors of parameters and state, and the count of steps."""
-    params = [p.detach() for p in optimizer.params]
+def live_tensors(optimizer: FusedOptimizer) -> list[Tensor]:
+    """The live tensors of parameters and state, and the count of steps, in the order of `several_steps`' function."""
+    params, state = [p.detach() for p in optimizer.params], optimizer.state
     if optimizer.name == "sgd":
-        buffers: Sequence[Tensor] = optimizer.state.get("momentum_buffer", [])
-        return params, [list(buffers)] if buffers else [], torch.zeros((), device=params[0].device)
-    return params, [optimizer.state["exp_avg"], optimizer.state["exp_avg_sq"]], optimizer.state["step"][0]
+        return [*params, *state.get("momentum_buffer", []), torch.zeros((), device=params[0].device)]
+    return [*params, *state["exp_avg"], *state["exp_avg_sq"], state["step"][0]]
 
 
 def flat_arguments(optimizer: FusedOptimizer, x: Tensor, y: Tensor, rates: Tensor) -> list[Tensor]:
     """The arguments of `several_steps`' function in one list, as a library takes them."""
-    params, states, count = live_tensors(optimizer)
-    return [*params, *(t for values in states for t in values), count, x, y, rates]
+    return [*live_tensors(optimizer), x, y, rates]

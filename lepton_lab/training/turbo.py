@@ -59,6 +59,8 @@ def reason_against(engine: Engine) -> str | None:
     settings, optimizer, on_cpu = engine.settings, engine.optimizer, engine.device.type == "cpu"
     if settings.compile is False:
         return "it was switched off"
+    if engine.device.type not in ("cpu", "cuda"):
+        return f"nothing compiles for {engine.device.type}"
     if settings.deterministic:
         return "a deterministic run trains eagerly"
     if not engine.options.usual or (on_cpu and engine.options.autocast is not None):

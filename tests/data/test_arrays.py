@@ -165,8 +165,6 @@ def test_a_prediction_of_another_shape_names_both():
 
 @pytest.mark.gpu
 def test_a_split_stays_on_the_gpu_once_it_is_there():
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     split = from_arrays(X, LABELS, valid=0, test=0, normalise="standard").train
     on_gpu = [x for x, _ in split.batches(16, device="cuda", shuffle=True)]
     assert all(x.is_cuda for x in on_gpu)

@@ -146,7 +146,6 @@ def test_batch_generators_differ_by_batch_only():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_devices_draw_alike(pictures):
     on_gpu = augment(pictures.cuda(), "photos", generator(1)).cpu()
     assert torch.allclose(on_gpu, augment(pictures, "photos", generator(1)), atol=0.5)

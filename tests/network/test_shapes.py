@@ -55,8 +55,6 @@ def test_an_edit_of_twenty_layers_is_answered_in_milliseconds():
 
 @pytest.mark.gpu
 def test_a_seed_gives_the_same_weights_on_every_device():
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     network = zoo.small_cnn()
     on_cpu, on_gpu = network.build(seed=0).state_dict(), network.build("cuda", seed=0).state_dict()
     assert all(v.is_cuda and torch.equal(on_cpu[k], v.cpu()) for k, v in on_gpu.items())
